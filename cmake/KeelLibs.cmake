@@ -1,0 +1,48 @@
+# System libraries, each behind one name, found by its own package file or by pkg-config. deps/system.txt lists the
+# packages per system; `./dev` installs what is missing.
+find_package(Threads REQUIRED)
+find_package(OpenSSL REQUIRED)
+find_package(CURL REQUIRED)
+find_package(fmt REQUIRED)
+find_package(nlohmann_json 3.11 REQUIRED)
+find_package(PkgConfig REQUIRED)
+
+function(keel_alias name)
+  add_library(keel_lib_${name} INTERFACE)
+  target_link_libraries(keel_lib_${name} INTERFACE ${ARGN})
+  add_library(keel::${name} ALIAS keel_lib_${name})
+endfunction()
+
+function(keel_pkg name package)
+  pkg_check_modules(keel_pc_${name} REQUIRED IMPORTED_TARGET ${package})
+  keel_alias(${name} PkgConfig::keel_pc_${name})
+endfunction()
+
+function(keel_header name header)
+  find_path(KEEL_${name}_INCLUDE ${header})
+  if(NOT KEEL_${name}_INCLUDE)
+    message(FATAL_ERROR "${header} was not found. Run ./dev build: it installs what is missing (deps/system.txt).")
+  endif()
+  keel_alias(${name})
+  target_include_directories(keel_lib_${name} SYSTEM INTERFACE ${KEEL_${name}_INCLUDE})
+endfunction()
+
+keel_alias(fmt fmt::fmt)
+keel_alias(json nlohmann_json::nlohmann_json)
+keel_alias(crypto OpenSSL::Crypto Threads::Threads)
+keel_alias(curl CURL::libcurl)
+keel_header(expected tl/expected.hpp)
+keel_header(toml toml++/toml.h)
+keel_header(cli11 CLI/CLI.hpp)
+keel_pkg(spdlog spdlog)
+keel_pkg(utf8proc libutf8proc)
+keel_pkg(uriparser liburiparser)
+keel_pkg(gumbo gumbo)
+keel_pkg(edit libedit)
+keel_pkg(md4c md4c)
+
+# Time zones by name; character sets by name (in the C library on Linux, a library of its own on macOS).
+find_package(date REQUIRED)
+keel_alias(date date::date-tz)
+find_package(Iconv REQUIRED)
+keel_alias(iconv Iconv::Iconv)

@@ -1,0 +1,42 @@
+# keel_room(<folder> [ROOMS rooms...] [LIBS targets...])
+# One folder of src/ is one room: src/<folder>/*.cc become the library keel_<name>, src/<folder>/*_test.cc the test
+# program keel_<name>_test. Files are found by pattern, so that adding a tool or a channel is its file pair and one line
+# in app/. The room app/ keeps its main.cc out of the library; the program `keel` is made of both.
+function(keel_room folder)
+  cmake_parse_arguments(ROOM "" "" "ROOMS;LIBS" ${ARGN})
+  string(REPLACE "/" "_" name ${folder})
+  set(dir ${PROJECT_SOURCE_DIR}/src/${folder})
+  file(GLOB sources CONFIGURE_DEPENDS ${dir}/*.cc)
+  file(GLOB tests CONFIGURE_DEPENDS ${dir}/*_test.cc)
+  set(mains ${sources})
+  list(FILTER mains INCLUDE REGEX "/main\\.cc$")
+  list(FILTER sources EXCLUDE REGEX "(_test|/main)\\.cc$")
+
+  set(target keel_${name})
+  if(sources)
+    add_library(${target} STATIC ${sources})
+    set(scope PUBLIC)
+  else()
+    add_library(${target} INTERFACE)
+    set(scope INTERFACE)
+  endif()
+  target_include_directories(${target} ${scope} ${PROJECT_SOURCE_DIR}/src)
+  list(TRANSFORM ROOM_ROOMS PREPEND keel_)
+  target_link_libraries(${target} ${scope} ${ROOM_ROOMS} ${ROOM_LIBS})
+  if(sources)
+    target_link_libraries(${target} PRIVATE keel_flags)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ${KEEL_UNITY} UNITY_BUILD_BATCH_SIZE 12)
+  endif()
+
+  if(mains)
+    add_executable(keel ${mains})
+    target_link_libraries(keel PRIVATE ${target} keel_flags)
+  endif()
+
+  if(KEEL_TESTS AND tests)
+    add_executable(${target}_test ${tests})
+    target_link_libraries(${target}_test PRIVATE ${target} keel_flags GTest::gtest GTest::gmock GTest::gtest_main)
+    gtest_discover_tests(${target}_test TEST_PREFIX "${name}/" DISCOVERY_MODE PRE_TEST
+                         PROPERTIES LABELS "unit" TIMEOUT 120)
+  endif()
+endfunction()

@@ -1,0 +1,13 @@
+# A faster build where the machine has the tools: ccache remembers what was compiled, mold links.
+option(KEEL_SPEED_TOOLS "Use ccache and mold when they are installed" ON)
+if(KEEL_SPEED_TOOLS)
+  find_program(KEEL_CCACHE ccache)
+  if(KEEL_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+    set(CMAKE_C_COMPILER_LAUNCHER "${KEEL_CCACHE}")
+    set(CMAKE_CXX_COMPILER_LAUNCHER "${KEEL_CCACHE}")
+  endif()
+  find_program(KEEL_MOLD mold)
+  if(KEEL_MOLD AND CMAKE_SYSTEM_NAME STREQUAL "Linux")
+    add_link_options(-fuse-ld=mold)
+  endif()
+endif()
