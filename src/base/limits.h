@@ -1,0 +1,206 @@
+// Every bound of keel in one place: queues, bodies, depths, counts, times. Units are last in the
+// name. A room adds its own block here; nothing else in the code may hold a bare bound.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+namespace keel::limits {
+
+using namespace std::chrono_literals;
+
+// base
+inline constexpr std::size_t json_depth = 64;
+inline constexpr std::size_t json_bytes = 32u << 20;
+
+// rt
+inline constexpr std::size_t frame_bytes = 32u << 20;  // one message between keel's own processes
+inline constexpr std::size_t file_read_bytes = 64u << 20;
+
+// log
+inline constexpr std::size_t log_file_bytes = 8u << 20;
+inline constexpr std::size_t log_files = 4;  // rotated files beside the current one
+inline constexpr std::size_t log_line_bytes = 8u << 10;
+inline constexpr std::size_t log_room_bytes = 32;
+inline constexpr std::size_t log_secret_bytes = 6;  // shorter ones would redact ordinary words
+
+// config
+inline constexpr std::size_t config_bytes = 1u << 20;
+inline constexpr std::size_t config_line_bytes =
+    8u << 10;  // bounds the depth of a.b.c, which is walked recursively
+inline constexpr std::size_t secret_bytes = 16u << 10;
+inline constexpr std::size_t config_name_bytes = 64;  // of a model or the agent
+inline constexpr std::size_t config_text_bytes = 4096;
+inline constexpr std::int64_t config_context_min = 256;
+inline constexpr std::int64_t config_context_max = 16 << 20;
+inline constexpr int config_threads_max = 1024;
+inline constexpr double config_price_max_usd = 1e6;
+
+// store
+inline constexpr std::size_t store_queue = 1024;  // writes that wait; further callers wait for room
+inline constexpr std::size_t store_batch = 64;    // writes in one commit
+inline constexpr std::size_t store_statements = 256;  // prepared statements kept by a connection
+inline constexpr int store_readers = 16;
+inline constexpr auto store_busy_wait = 5s;     // for another process that holds the database
+inline constexpr auto store_reader_wait = 30s;  // for a free reading connection
+inline constexpr int store_checkpoint_pages =
+    1000;  // of the write-ahead log, before it is written back
+inline constexpr int store_wal_bytes = 32 << 20;  // the log file is cut to this after a checkpoint
+inline constexpr int store_value_bytes = 64 << 20;  // one text or blob
+inline constexpr std::size_t store_quick_check_bytes =
+    16u << 20;  // larger files are not checked when opened
+
+// model/local
+inline constexpr std::uint32_t gguf_version_max = 3;
+inline constexpr std::uint64_t gguf_tensors = 1u << 18;
+inline constexpr std::uint64_t gguf_keys = 1u << 16;
+inline constexpr std::uint64_t gguf_key_bytes = 64u << 10;
+inline constexpr std::uint64_t gguf_string_bytes = 16u << 20;  // a chat template is the longest
+inline constexpr std::uint64_t gguf_array_items = 1u
+                                                  << 25;  // a vocabulary with its scores and merges
+inline constexpr std::uint64_t gguf_tensor_name_bytes = 63;  // GGML_MAX_NAME less its end
+inline constexpr std::uint64_t gguf_head_bytes = 1u << 30;   // everything before the tensor data
+inline constexpr std::uint64_t gguf_alignment_max = 1u << 20;
+inline constexpr int engine_context_default =
+    16384;  // tokens, where the model and the memory allow
+inline constexpr int engine_context_min = 256;
+inline constexpr std::int64_t engine_cache_bytes =
+    512 << 20;                                   // of a context size that nobody asked for
+inline constexpr int engine_threads = 16;        // chosen by itself; more must be asked for
+inline constexpr int engine_batch_tokens = 512;  // read at once
+inline constexpr int engine_reply_reserve =
+    256;  // tokens of the context that a prompt must leave free
+inline constexpr std::size_t engine_queue = 64;  // requests that wait in the child
+inline constexpr std::size_t engine_parked =
+    8;  // conversations kept in memory beside the current one
+inline constexpr std::int64_t engine_parked_bytes = 512 << 20;
+inline constexpr auto engine_silence = 180s;  // without a sign of life the child is taken for hung
+inline constexpr auto engine_cancel_wait = 3s;  // for the child to obey before it is killed
+inline constexpr auto engine_quit_wait = 2s;
+inline constexpr std::size_t tools = 256;
+inline constexpr std::size_t tool_schema_bytes = 64u << 10;
+inline constexpr int tool_schema_depth = 24;
+inline constexpr int tool_schema_repetition = 1000;
+inline constexpr std::size_t tool_grammar_bytes = 256u << 10;  // of one tool
+inline constexpr auto cpu_choice_time = 3s;                    // for all CPU libraries together
+inline constexpr auto cpu_probe_time = 1500ms;                 // for one
+inline constexpr double cpu_probe_error =
+    5e-4;  // normalised mean square error against exact arithmetic
+
+// agent
+inline constexpr std::size_t message_bytes = 1u << 20;  // one message of the owner
+inline constexpr int turn_steps = 12;                   // model calls in one turn
+inline constexpr int turn_tool_calls = 24;
+inline constexpr int turn_call_tokens = 1024;  // written in one model call
+inline constexpr auto turn_time = 10min;
+inline constexpr int turn_repeats = 3;   // the same tool call, arguments and all, in one turn
+inline constexpr int turn_attempts = 3;  // starts of one turn that died with the process
+inline constexpr std::size_t conversation_name_bytes = 128;
+inline constexpr std::size_t external_id_bytes = 256;
+inline constexpr int recall_pages = 4;                       // put before the model by themselves
+inline constexpr std::size_t recall_page_bytes = 600;        // of each of them
+inline constexpr std::size_t tool_result_bytes = 48u << 10;  // of one result, as the model sees it
+inline constexpr std::size_t tool_result_cut_bytes =
+    512;                                        // a result is not cut below this to fit the context
+inline constexpr std::size_t known_urls = 512;  // of one conversation that tools may fetch
+inline constexpr std::size_t known_url_bytes = 2048;
+inline constexpr std::size_t tool_summary_bytes = 120;  // of a result, in the event
+
+// model (script)
+inline constexpr std::size_t script_bytes = 4u << 20;
+inline constexpr std::size_t script_lines = 10000;
+inline constexpr std::size_t script_conversations = 64;  // whose last prompt is kept for counting
+inline constexpr int script_delay_ms = 600000;
+
+// ui
+inline constexpr std::size_t markdown_bytes = 1u << 20;      // shown as Markdown; more is cut
+inline constexpr std::size_t typed_ahead_bytes = 64u << 10;  // keys pressed while an answer streams
+inline constexpr std::size_t history_lines = 1000;
+inline constexpr std::size_t history_bytes = 4u << 20;
+
+// gateway
+inline constexpr std::size_t gateway_clients =
+    32;  // connections to the daemon's socket; more are refused
+inline constexpr std::size_t gateway_client_frames =
+    4096;  // waiting for one client; one that is slower is dropped
+inline constexpr std::size_t request_bytes =
+    8u << 20;                             // one request of a client, JSON escapes included
+inline constexpr auto drain_time = 10s;   // from the signal to the end of the daemon
+inline constexpr auto drain_grace = 5s;   // of that, for turns to end by themselves
+inline constexpr auto connect_wait = 2s;  // for the daemon's greeting
+
+// memory
+inline constexpr std::size_t memory_body_bytes = 1u << 20;  // one page
+inline constexpr std::size_t memory_title_bytes = 200;      // longer ones are shortened
+inline constexpr std::size_t memory_tags = 64;              // of one page
+inline constexpr std::size_t memory_tag_bytes = 64;
+inline constexpr std::size_t memory_quote_bytes = 4096;     // of the turn a page came from
+inline constexpr std::size_t memory_reference_bytes = 128;  // id of a turn or session
+inline constexpr std::size_t memory_segment_bytes = 1200;   // what is ranked and shown as one piece
+inline constexpr std::size_t memory_word_bytes = 64;        // longer words are cut
+inline constexpr std::size_t memory_query_bytes =
+    64u << 10;  // read of a query: half at its start, half at its end
+inline constexpr std::size_t memory_query_terms = 32;  // different literal terms of a query
+inline constexpr std::size_t memory_term_forms = 8;    // irregular forms and aliases of one term
+inline constexpr std::size_t memory_query_kept_bytes = 4096;  // of a query, in the audit
+inline constexpr int memory_hits = 100;                       // of one retrieval
+inline constexpr std::size_t memory_held_back = 10;  // hits that are recorded but not returned
+inline constexpr int memory_list = 10'000;           // pages in one listing
+inline constexpr std::size_t memory_identity_bytes = 4096;
+inline constexpr std::size_t memory_turn_pages = 3;  // made from one turn by rules
+inline constexpr std::size_t memory_sentence_bytes =
+    400;  // a longer sentence is not a statement to keep
+
+// net
+inline constexpr std::size_t url_bytes = 2048;
+inline constexpr std::size_t urls_in_text = 500;  // addresses picked out of one text
+inline constexpr std::size_t host_bytes = 253;
+inline constexpr std::size_t host_label_bytes = 63;
+inline constexpr int fetch_redirects = 5;
+inline constexpr auto fetch_time = 30s;  // one fetch, redirects included
+inline constexpr auto fetch_connect_time = 8s;
+// under fetch_stall_bytes a second for that long: given up
+inline constexpr auto fetch_stall_time = 10s;
+inline constexpr long fetch_stall_bytes = 64;
+inline constexpr std::size_t fetch_body_bytes = 10u << 20;    // decoded; what is beyond is cut off
+inline constexpr std::size_t fetch_header_bytes = 64u << 10;  // of one answer
+// decoded to received bytes, a bomb beyond it
+inline constexpr std::size_t fetch_ratio = 200;
+// decoded bytes before the ratio counts
+inline constexpr std::size_t fetch_ratio_free_bytes = 1u << 20;
+
+// tool
+inline constexpr std::size_t tool_arguments_bytes = 256u << 10;
+// of any tool, before the turn cuts it
+inline constexpr std::size_t tool_outcome_bytes = 64u << 10;
+inline constexpr int schema_depth = 32;
+inline constexpr std::size_t html_bytes = 4u << 20;           // of one page, read; more is cut
+inline constexpr std::size_t html_memory_bytes = 192u << 20;  // of the parser, for one page
+inline constexpr auto html_time = 2s;                         // of the parser, for one page
+inline constexpr std::size_t html_nodes = 500'000;
+// elements below that are read as plain text
+inline constexpr int html_depth = 200;
+inline constexpr std::size_t html_markdown_bytes = 256u << 10;
+inline constexpr std::size_t html_table_rows = 500;
+inline constexpr std::size_t html_table_columns = 40;
+inline constexpr std::size_t web_text_bytes = 12u << 10;  // of a page, shown to the model
+inline constexpr std::size_t calculator_bytes = 1000;
+inline constexpr int calculator_depth = 60;
+inline constexpr std::size_t folder_entries = 200;           // in one listing
+inline constexpr std::size_t file_default_bytes = 8u << 10;  // of a file, shown at once
+// the most that can be asked for at once
+inline constexpr std::size_t file_shown_bytes = 32u << 10;
+inline constexpr std::size_t file_path_bytes = 4096;
+inline constexpr std::size_t remember_bytes = 4096;
+inline constexpr std::size_t remember_quote_bytes = 600;
+inline constexpr int recall_tool_pages = 5;
+inline constexpr std::size_t recall_tool_body_bytes = 1200;  // of one page
+
+// app
+inline constexpr std::uint64_t doctor_disk_warn_bytes = 1'000'000'000;
+inline constexpr std::uint64_t doctor_disk_fail_bytes = 50'000'000;
+inline constexpr std::uint64_t doctor_memory_margin_bytes =
+    400'000'000;  // beside a model's weights
+
+}  // namespace keel::limits

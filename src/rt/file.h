@@ -1,0 +1,25 @@
+// Whole-file operations with errors that name the file. Files keel writes are 0600, folders 0700.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "rt/fd.h"
+
+namespace keel::rt {
+
+// Refuses more than max_bytes (Code::limit).
+Result<std::string> read_file(const std::string& path, std::size_t max_bytes);
+// Through a temporary file in the same folder, fsync and rename: readers see the old or the new
+// content, never a part.
+Status write_file(const std::string& path, std::string_view content);
+Status make_folder(const std::string& path);
+// An exclusive lock on a file that lasts as long as the descriptor; Code::busy if another process
+// holds it.
+Result<Fd> lock_file(const std::string& path);
+// Errno as an Error: ENOSPC and EDQUOT are Code::disk_full, EACCES and EPERM Code::permission,
+// ENOENT Code::not_found.
+Error errno_error(int number, std::string what);
+
+}  // namespace keel::rt

@@ -1,0 +1,19 @@
+// Named threads. The only place that makes std::jthread, so that every thread has a name in
+// debuggers and an exception that escapes one is logged on stderr and ends the program instead of
+// vanishing. The stop_token is the way to end a thread; joining happens in the destructor.
+#pragma once
+
+#include <functional>
+#include <stop_token>
+#include <string>
+#include <thread>
+
+namespace keel::rt {
+
+using Thread = std::jthread;
+
+// `name` is cut to 15 bytes (the kernel's bound).
+Thread start_thread(std::string name, std::function<void(std::stop_token)> body);
+void sleep_ms(int ms);
+
+}  // namespace keel::rt
