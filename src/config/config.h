@@ -1,0 +1,87 @@
+// keel.toml as a typed value. Unknown keys and wrong types are errors with file, line and the
+// nearest known name; what is left out has the default written here. Secrets never stand in the
+// file: "env:NAME" or "file:PATH" references are resolved by Secret::resolve, and a resolved secret
+// is registered with the log's redaction.
+//
+// Only this room reads the environment.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace keel::config {
+
+class Secret {
+ public:
+  Secret() = default;
+  explicit Secret(std::string reference) : reference_(std::move(reference)) {}
+  bool empty() const { return reference_.empty(); }
+  const std::string& reference() const { return reference_; }
+  // Reads the secret now, each time anew, and registers it with the log's redaction. A file must be
+  // a regular file (not a symbolic link) of the user keel runs as, that nobody else can read; a
+  // newline at its end is not part of it. Code::config, with what to do; the error never holds a
+  // part of the secret.
+  Result<std::string> resolve() const;
+
+ private:
+  std::string reference_;
+};
+
+struct ModelConfig {
+  std::string name;
+  std::string kind;  // local, anthropic, openai, script
+  std::string path;  // of the GGUF or the script file; relative to KEEL_HOME
+  std::string base_url;
+  std::string model;
+  Secret api_key;
+  std::int64_t context = 0;  // 0: chosen by what the model and the machine allow
+  double price_in = 0.0;     // USD a million tokens
+  double price_out = 0.0;
+  int threads = 0;  // 0: chosen by the machine
+  double temperature = 0.0;
+  int line = 0;  // in keel.toml, for errors
+};
+
+struct RouteConfig {
+  std::string default_model;  // empty: the first [[model]]
+  std::vector<std::string> fallback;
+  bool local_only = false;
+};
+
+struct Config {
+  std::string home;     // KEEL_HOME, absolute
+  std::string path;     // of keel.toml
+  bool exists = false;  // there is a keel.toml
+  std::string agent_name = "Keel";
+  std::string listen = "127.0.0.1:7117";
+  std::vector<ModelConfig> models;
+  RouteConfig route;
+  std::vector<std::string>
+      folders;  // [files] allow: read_file and list_files stay inside; absolute
+  std::vector<std::string>
+      allowed_private;  // [net] allow_private: host:port pairs of this machine or network
+  std::string log_level = "info";
+  std::vector<std::string>
+      notes;  // for the owner: "keel.toml:9: [telegram] has no effect in this version"
+
+  std::string database_path() const { return home + "/keel.db"; }
+  std::string socket_path() const { return home + "/keel.sock"; }
+  std::string lock_path() const { return home + "/keel.lock"; }
+};
+
+// $KEEL_HOME or ~/.keel, absolute.
+Result<std::string> home_folder();
+// All problems of the file at once, one a line, in the error's message; Code::config. No file gives
+// the defaults. Bounds: limits::config_bytes.
+Result<Config> load(const std::string& home);
+Result<Config> parse(std::string_view text, const std::string& home, const std::string& path);
+// An environment variable; empty if unset. `name` only in upper case.
+std::string environment(const std::string& name);
+// The environment for child processes: PATH, HOME, LANG, TMPDIR and nothing secret.
+std::vector<std::string> child_environment();
+
+}  // namespace keel::config
