@@ -1,0 +1,49 @@
+// The repository of pages: the tables of docs/formats/memory.md and the statements on page,
+// revision, tag, segment and the index. Every function works inside the caller's transaction and
+// leaves the index in step with the page.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "memory/memory.h"
+#include "store/statement.h"
+
+namespace keel::memory {
+
+// A page as it goes into the tables: cleaned and within bounds.
+struct Draft {
+  NewPage page;
+  bool cleaned = false;
+};
+Result<Draft> make_draft(const NewPage& page);
+
+struct Stored {
+  std::int64_t number = 0;
+  Page page;
+};
+
+Result<Stored> find_page(store::Connection& connection, std::string_view id_or_prefix);
+Result<Stored> read_page(store::Connection& connection, std::int64_t number);
+Result<std::vector<Page>> list_pages(store::Connection& connection, std::string_view kind,
+                                     int limit);
+
+Result<Added> insert_page(store::Connection& connection, const Draft& draft, std::string id,
+                          WallMs now);
+// Writes `changed` (all of it) as the next revision.
+Result<Page> revise_page(store::Connection& connection, std::int64_t number, const Draft& changed,
+                         std::string_view by, std::string_view reason, WallMs now);
+struct Forgotten {
+  Page page;
+  std::int64_t revisions = 0;
+  std::int64_t segments = 0;
+  std::int64_t audit_rows = 0;
+  std::string revived;  // id of the page that is live again
+};
+Result<Forgotten> forget_page(store::Connection& connection, std::string_view id_or_prefix,
+                              WallMs now);
+Status verify_revisions(store::Connection& connection);
+
+}  // namespace keel::memory

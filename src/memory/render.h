@@ -1,0 +1,25 @@
+// Memory as JSON for scripts and as text for the terminal. The JSON forms are part of keel's public
+// surface (docs/architecture.md, section 7). Pure, any thread.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "memory/memory.h"
+
+namespace keel::memory {
+
+// {query, retrieval, terms:[{term,source,df,idf}],
+// results:[{id,title,score,snippet,terms:[{term,field,value}]}]}; the values of a result add up to
+// its score.
+Json search_json(const Retrieval& retrieval);
+// One result of it: {id, title, score, terms} with the snippet in between.
+Json hit_json(const Hit& hit);
+Json page_json(const Page& page);
+
+// What was asked, the terms, each hit with its sum written out, what was shown to the model, and
+// what was not and why.
+std::string why_text(const std::vector<Retrieval>& retrievals);
+
+}  // namespace keel::memory
