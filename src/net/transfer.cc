@@ -1,0 +1,301 @@
+#include "net/transfer.h"
+
+#include <curl/curl.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <mutex>
+
+#include "base/limits.h"
+#include "base/text.h"
+#include "net/address.h"
+
+namespace keel::net {
+namespace {
+
+constexpr int kPollMs = 100;  // a stop request wakes the poll at once; this is for deadlines
+
+// Why keel itself ended a transfer; kept because curl only reports that a callback failed.
+enum class Refusal { none, address, header_size, bomb, encoding, body_full };
+
+// What the callbacks of one request see.
+struct Request {
+  CURL* easy = nullptr;
+  const Url* url = nullptr;
+  std::size_t body_limit = 0;
+  bool allow_own_network = false;
+  Refusal refusal = Refusal::none;
+  std::string refused_address;
+  std::string refused_reason;
+  std::size_t header_bytes = 0;
+  int encodings = 0;
+  Answer answer;
+
+  bool permits(const sockaddr* address) {
+    if (is_public(address) || (allow_own_network && is_own_network(address))) return true;
+    refusal = Refusal::address;
+    refused_address = address_text(address);
+    refused_reason = why_not_public(address);
+    return false;
+  }
+};
+
+void init_curl_once() {
+  static std::once_flag once;
+  std::call_once(once, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
+}
+
+curl_socket_t open_socket(void* user, curlsocktype purpose, curl_sockaddr* address) {
+  auto& request = *static_cast<Request*>(user);
+  if (purpose != CURLSOCKTYPE_IPCXN) return CURL_SOCKET_BAD;
+  // One refused address refuses the host: the next attempt could only be another answer of the same
+  // hostile name.
+  if (request.refusal == Refusal::address || !request.permits(&address->addr)) {
+    return CURL_SOCKET_BAD;
+  }
+  const int fd = socket(address->family, address->socktype, address->protocol);
+  if (fd < 0) return CURL_SOCKET_BAD;
+  fcntl(fd, F_SETFD, FD_CLOEXEC);
+  return fd;
+}
+
+int before_request(void* user, char* peer, char* /*local*/, int /*peer_port*/, int /*local_port*/) {
+  auto& request = *static_cast<Request*>(user);
+  const auto address = parse_address(peer);
+  if (request.refusal == Refusal::address || !address ||
+      !request.permits(reinterpret_cast<const sockaddr*>(&*address))) {
+    return CURL_PREREQFUNC_ABORT;
+  }
+  return CURL_PREREQFUNC_OK;
+}
+
+std::size_t on_header(char* data, std::size_t size, std::size_t count, void* user) {
+  auto& request = *static_cast<Request*>(user);
+  const std::string_view line(data, size * count);
+  request.header_bytes += line.size();
+  if (request.header_bytes > limits::fetch_header_bytes) {
+    request.refusal = Refusal::header_size;
+    return 0;
+  }
+  const std::size_t colon = line.find(':');
+  if (colon == line.npos) return line.size();
+  const std::string name = ascii_lower(trim(line.substr(0, colon)));
+  const std::string_view value = trim(line.substr(colon + 1));
+  if (name == "content-type") request.answer.content_type = to_valid_utf8(value);
+  if (name == "location") request.answer.location = std::string(value);
+  if (name == "content-encoding") {
+    // Bombs nest encodings: a small body becomes a large one that becomes a huge one.
+    request.encodings += static_cast<int>(split(value, ',').size());
+    if (request.encodings > 1) {
+      request.refusal = Refusal::encoding;
+      return 0;
+    }
+  }
+  return line.size();
+}
+
+std::size_t on_body(char* data, std::size_t size, std::size_t count, void* user) {
+  auto& request = *static_cast<Request*>(user);
+  const std::size_t bytes = size * count;
+  curl_off_t received = 0;
+  curl_easy_getinfo(request.easy, CURLINFO_SIZE_DOWNLOAD_T, &received);
+  request.answer.received_bytes = static_cast<std::size_t>(std::max<curl_off_t>(received, 0));
+  std::string& body = request.answer.body;
+  const std::size_t decoded = body.size() + bytes;
+  if (decoded > limits::fetch_ratio_free_bytes &&
+      decoded / std::max<std::size_t>(request.answer.received_bytes, 1) > limits::fetch_ratio) {
+    request.refusal = Refusal::bomb;
+    return 0;
+  }
+  const std::size_t room = request.body_limit - body.size();
+  body.append(data, std::min(room, bytes));
+  if (bytes > room) {
+    request.refusal = Refusal::body_full;
+    request.answer.truncated = true;
+    return 0;
+  }
+  return bytes;
+}
+
+tl::unexpected<Error> refused(const Request& request) {
+  const std::string host = request.url->host;
+  switch (request.refusal) {
+    case Refusal::address:
+      return fail(Code::permission,
+                  host + " is at " + request.refused_address +
+                      ", which is not a public address: " + request.refused_reason,
+                  "only public pages are fetched; the owner can allow one host and port of this "
+                  "machine or network in keel.toml ([net] allow_private)");
+    case Refusal::header_size:
+      return fail(Code::limit,
+                  host + " sent more than " + std::to_string(limits::fetch_header_bytes) +
+                      " bytes of headers",
+                  "try another page");
+    case Refusal::bomb:
+      return fail(Code::limit,
+                  host + " sent a body that unpacks to more than " +
+                      std::to_string(limits::fetch_ratio) + " times its size",
+                  "try another page");
+    case Refusal::encoding:
+      return fail(Code::limit, host + " sent a body that is packed more than once",
+                  "try another page");
+    case Refusal::none:
+    case Refusal::body_full:
+      break;
+  }
+  return fail(Code::internal, "a fetch was ended without a reason");
+}
+
+tl::unexpected<Error> curl_failed(CURLcode code, const Request& request, const char* detail) {
+  const std::string host = request.url->host;
+  const std::string why = detail[0] != '\0' ? detail : curl_easy_strerror(code);
+  switch (code) {
+    case CURLE_COULDNT_RESOLVE_HOST:
+      return fail(Code::network, "the name " + host + " has no address",
+                  "check the spelling and the network connection");
+    case CURLE_COULDNT_CONNECT:
+      return fail(Code::network, host + " could not be reached: " + why,
+                  "check the network connection, or try later");
+    case CURLE_OPERATION_TIMEDOUT:
+      return fail(Code::timeout, host + " was too slow: " + why, "try later, or another page");
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_SSL_CACERT_BADFILE:
+      return fail(Code::network, "no safe connection to " + host + ": " + why,
+                  "its certificate is not accepted here; try another page");
+    default:
+      return fail(Code::network, "fetching from " + host + " failed: " + why,
+                  "try later, or another page");
+  }
+}
+
+long ms_until(std::chrono::steady_clock::time_point when) {
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+      when - std::chrono::steady_clock::now());
+  return static_cast<long>(std::max<std::int64_t>(left.count(), 0));
+}
+
+// With no string options left to fail but for lack of memory, the return values carry nothing.
+void set_network_options(CURL* easy, const TransferOptions& options) {
+  curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+  curl_easy_setopt(easy, CURLOPT_PROXY, "");  // no proxy from the environment
+  curl_easy_setopt(easy, CURLOPT_NETRC, static_cast<long>(CURL_NETRC_IGNORED));
+  curl_easy_setopt(easy, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
+  curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
+  curl_easy_setopt(easy, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+  curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, 0L);
+  curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);  // a stop does not wait for a slow name server
+  curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
+  curl_easy_setopt(easy, CURLOPT_USERAGENT, options.user_agent.c_str());
+  const long left_ms = std::max(ms_until(options.deadline), 1L);
+  const auto connect = std::chrono::milliseconds(limits::fetch_connect_time).count();
+  curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, left_ms);
+  curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, std::min(left_ms, static_cast<long>(connect)));
+  curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, limits::fetch_stall_bytes);
+  const auto stall_s = std::chrono::ceil<std::chrono::seconds>(options.stall_time).count();
+  curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, static_cast<long>(stall_s));
+}
+
+void set_callbacks(CURL* easy, Request& request, char* error_text) {
+  curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+  curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, &request);
+  curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, before_request);
+  curl_easy_setopt(easy, CURLOPT_PREREQDATA, &request);
+  curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+  curl_easy_setopt(easy, CURLOPT_HEADERDATA, &request);
+  curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+  curl_easy_setopt(easy, CURLOPT_WRITEDATA, &request);
+  curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, error_text);
+}
+
+}  // namespace
+
+struct Transfer::State {
+  CURLM* multi = nullptr;
+
+  // Runs the one handle to its end. The multi interface is used because it can be woken from
+  // another thread: a stop request ends the wait at once, whatever the server does.
+  CURLcode perform(CURL* easy, std::stop_token stop) {
+    const std::stop_callback wake(stop, [this] { curl_multi_wakeup(multi); });
+    if (curl_multi_add_handle(multi, easy) != CURLM_OK) return CURLE_FAILED_INIT;
+    CURLcode code = CURLE_FAILED_INIT;
+    for (bool done = false; !done;) {
+      if (stop.stop_requested()) {
+        code = CURLE_ABORTED_BY_CALLBACK;
+        break;
+      }
+      int running = 0;
+      if (curl_multi_perform(multi, &running) != CURLM_OK) break;
+      int queued = 0;
+      while (const CURLMsg* message = curl_multi_info_read(multi, &queued)) {
+        if (message->msg != CURLMSG_DONE) continue;
+        code = message->data.result;
+        done = true;
+      }
+      if (!done && running == 0) break;
+      if (!done) curl_multi_poll(multi, nullptr, 0, kPollMs, nullptr);
+    }
+    curl_multi_remove_handle(multi, easy);
+    return code;
+  }
+};
+
+Transfer::Transfer() : state_(std::make_unique<State>()) {
+  init_curl_once();
+  state_->multi = curl_multi_init();
+}
+
+Transfer::~Transfer() {
+  curl_multi_cleanup(state_->multi);
+}
+
+Result<Answer> Transfer::get(const Url& url, const TransferOptions& options, bool allow_own_network,
+                             std::stop_token stop) {
+  const std::unique_ptr<CURL, void (*)(CURL*)> easy(curl_easy_init(), curl_easy_cleanup);
+  if (easy == nullptr || state_->multi == nullptr) {
+    return fail(Code::internal, "the HTTP library could not be started");
+  }
+  Request request;
+  request.easy = easy.get();
+  request.url = &url;
+  request.body_limit = options.body_bytes;
+  request.allow_own_network = allow_own_network;
+
+  std::string error_text(CURL_ERROR_SIZE, '\0');
+  const std::string address = url.text();
+  const std::string accept = "Accept: " + options.accept;
+  curl_slist* list = curl_slist_append(nullptr, accept.c_str());
+  const std::unique_ptr<curl_slist, void (*)(curl_slist*)> headers(list, curl_slist_free_all);
+  set_network_options(easy.get(), options);
+  set_callbacks(easy.get(), request, error_text.data());
+  curl_easy_setopt(easy.get(), CURLOPT_URL, address.c_str());
+  curl_easy_setopt(easy.get(), CURLOPT_HTTPHEADER, headers.get());
+
+  const CURLcode code = state_->perform(easy.get(), stop);
+  long status = 0;
+  curl_off_t received = 0;
+  curl_easy_getinfo(easy.get(), CURLINFO_RESPONSE_CODE, &status);
+  curl_easy_getinfo(easy.get(), CURLINFO_SIZE_DOWNLOAD_T, &received);
+  request.answer.status = static_cast<int>(status);
+  request.answer.received_bytes = static_cast<std::size_t>(std::max<curl_off_t>(received, 0));
+
+  if (stop.stop_requested()) return fail(Code::cancelled, "the fetch was stopped");
+  if (request.refusal != Refusal::none && request.refusal != Refusal::body_full) {
+    return refused(request);
+  }
+  // A body that ends before its announced length is a page cut short, not a page that is not there.
+  if (code == CURLE_PARTIAL_FILE && !request.answer.body.empty()) request.answer.truncated = true;
+  if (code != CURLE_OK && !request.answer.truncated) {
+    return curl_failed(code, request, error_text.c_str());
+  }
+  return std::move(request.answer);
+}
+
+}  // namespace keel::net

@@ -1,0 +1,50 @@
+// One request and its answer with libcurl, without redirects: the part of fetch() that touches the
+// network. The address of every connection attempt is decided in the socket callback, on the exact
+// sockaddr that would be connected to, and once more before the request is sent; there is no second
+// name resolution in between that could answer differently.
+//
+// A Transfer holds one connection pool and belongs to one thread. Limits: limits.h, "net".
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <stop_token>
+#include <string>
+
+#include "base/result.h"
+#include "net/url.h"
+
+namespace keel::net {
+
+struct TransferOptions {
+  std::string user_agent;
+  std::string accept;
+  std::chrono::steady_clock::time_point deadline;
+  std::chrono::milliseconds stall_time;
+  std::size_t body_bytes = 0;
+};
+
+struct Answer {
+  int status = 0;
+  std::string content_type;
+  std::string location;
+  std::string body;
+  bool truncated = false;
+  std::size_t received_bytes = 0;  // of the body, before decoding
+};
+
+class Transfer {
+ public:
+  Transfer();
+  ~Transfer();
+  // `allow_own_network`: the address may also be loopback or private (a configured exception for
+  // this host and port).
+  Result<Answer> get(const Url& url, const TransferOptions& options, bool allow_own_network,
+                     std::stop_token stop);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace keel::net
