@@ -1,0 +1,103 @@
+// What every model is to the agent: a thing that continues a conversation, streaming.
+// Implementations: the local engine (model/local), a file of scripted turns (tests and
+// demonstrations without a model), later cloud clients.
+//
+// Threads: generate() blocks the calling thread; the sink is called on that thread or one of the
+// model's, one call at a time. One generate() at a time for a model; others wait. A stop request
+// ends it within one token, or 100 ms while the prompt is read, with StopReason::cancelled and what
+// was written so far.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <stop_token>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/result.h"
+#include "msg/conversation.h"
+
+namespace keel::model {
+
+enum class ToolChoice { automatic, none, required };
+
+struct Sampling {
+  double temperature = 0.0;  // 0: greedy
+  double top_p = 1.0;
+  int top_k = 40;
+  double min_p = 0.05;
+  std::uint32_t seed = 0;
+};
+
+struct Request {
+  std::string
+      conversation;  // key of what may be reused from earlier requests (the engine's KV cache)
+  std::vector<msg::Item> items;  // system first, append-only within a conversation
+  std::vector<msg::Tool> tools;  // canonical order, the same all through a conversation
+  ToolChoice tool_choice = ToolChoice::automatic;
+  int max_tokens = 1024;
+  Sampling sampling;
+};
+
+enum class StopReason { end, tool_calls, max_tokens, cancelled };
+std::string_view stop_reason_name(StopReason reason);
+
+struct Usage {
+  std::int64_t prompt_tokens = 0;     // the whole prompt
+  std::int64_t cached_tokens = 0;     // of those, found already evaluated
+  std::int64_t evaluated_tokens = 0;  // of those, evaluated now
+  std::int64_t completion_tokens = 0;
+  double cost_usd = 0.0;
+  Usage& operator+=(const Usage& other);
+};
+
+struct Timings {
+  double ttft_ms = 0.0;  // from the request to the first token
+  double total_ms = 0.0;
+  double decode_tps = 0.0;  // tokens a second after the first; 0 if there were fewer than two
+};
+
+struct Response {
+  msg::Item item;  // role assistant: text, thinking, tool calls in the order they were written
+  StopReason stop = StopReason::end;
+  Usage usage;
+  Timings timings;
+};
+
+struct Progress {
+  std::string phase;  // "loading" (per mille), "reading" (tokens), "restarting"
+  std::int64_t done = 0;
+  std::int64_t total = 0;
+};
+struct TextDelta {
+  std::string text;  // whole code points only
+};
+struct ThinkingDelta {
+  std::string text;
+};
+struct ToolCallStarted {
+  std::string name;  // as soon as the name is known
+};
+using StreamEvent = std::variant<Progress, TextDelta, ThinkingDelta, ToolCallStarted>;
+using Sink = std::function<void(const StreamEvent&)>;
+
+struct Info {
+  std::string name;          // as in keel.toml
+  std::string kind;          // "local", "script"
+  std::string description;   // for people: file, size, what runs it
+  std::int64_t context = 0;  // tokens; 0 if there is no bound
+};
+
+class Model {
+ public:
+  virtual ~Model() = default;
+  virtual Info info() const = 0;
+  // A prompt that does not fit is Code::limit with "prompt is too long: N tokens > M maximum".
+  virtual Result<Response> generate(const Request& request, const Sink& sink,
+                                    std::stop_token stop) = 0;
+  // Loads what it needs ahead of the first request; harmless to call again.
+  virtual Status prepare(const Sink& sink, std::stop_token stop) = 0;
+};
+
+}  // namespace keel::model

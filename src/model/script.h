@@ -1,0 +1,76 @@
+// kind = "script": a file of model turns instead of a model, for tests and demonstrations.
+// docs/formats/script-model.md gives the format. Deterministic; usage counts words, roughly.
+//
+// Threads: as model.h says; one generate() at a time. Limits: limits.h, "model (script)".
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/model.h"
+
+namespace keel::model {
+
+struct ScriptOptions {
+  std::string name;
+  std::string path;          // shown in info() and errors
+  std::int64_t context = 0;  // words; 0: no bound
+};
+
+class ScriptModel final : public Model {
+ public:
+  // An error names the line.
+  static Result<std::unique_ptr<ScriptModel>> open(const ScriptOptions& options);
+  static Result<std::unique_ptr<ScriptModel>> from_text(const ScriptOptions& options,
+                                                        std::string_view text);
+
+  Info info() const override;
+  Result<Response> generate(const Request& request, const Sink& sink,
+                            std::stop_token stop) override;
+  Status prepare(const Sink& sink, std::stop_token stop) override;
+
+  // What generate() was asked last; for tests of what a model is shown.
+  Request last_request() const;
+
+ private:
+  struct Line {
+    int number = 0;
+    std::string match;  // lower case
+    std::string result;
+    std::optional<msg::Role> on;
+    std::optional<bool> forced;
+    bool repeat = false;
+    std::string text;
+    std::string thinking;
+    std::vector<msg::ToolCall> calls;
+    int delay_ms = 0;
+    int first_delay_ms = 0;
+    bool max_tokens = false;
+    std::optional<Error> error;
+    bool crash = false;
+    bool used = false;
+  };
+
+  explicit ScriptModel(ScriptOptions options) : options_(std::move(options)) {}
+  static Result<Line> parse_line(std::string_view text, int number);
+  static Status parse_calls(const Json& value, Line& line);
+  static Status parse_ending(const Json& value, Line& line);
+  Result<Line*> pick(const Request& request);
+  static bool holds(const Line& line, const Request& request);
+  Usage count_prompt(const Request& request);
+  bool stream(const std::string& text, bool thinking, int delay_ms, const Sink& sink,
+              std::stop_token stop, Response& response, std::string& written);
+
+  const ScriptOptions options_;
+  mutable std::mutex mutex_;
+  std::vector<Line> lines_;
+  std::map<std::string, std::vector<std::string>> prompts_;  // by conversation: its items as JSON
+  Request last_;
+};
+
+}  // namespace keel::model
