@@ -1,0 +1,362 @@
+#include "model/local/context.h"
+
+#include <ggml-backend.h>
+#include <ggml-cpu.h>
+#include <llama.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <set>
+#include <utility>
+
+#include "base/limits.h"
+#include "base/text.h"
+#include "rt/file.h"
+
+namespace keel::local {
+namespace {
+
+constexpr std::size_t kWorthParking = 64;  // tokens; fewer are read again sooner than copied
+constexpr std::size_t kWorthRestoring = 32;
+constexpr int kLookEvery = 4;         // evaluations between looks at how busy the machine is
+constexpr double kLookWeight = 0.3;   // of the newest look
+constexpr double kLookIgnores = 0.7;  // other tasks; a passing one is no reason
+
+std::size_t common_prefix(const std::vector<Token>& a, const std::vector<Token>& b) {
+  const std::size_t most = std::min(a.size(), b.size());
+  return static_cast<std::size_t>(
+      std::mismatch(a.begin(), a.begin() + static_cast<std::ptrdiff_t>(most), b.begin()).first -
+      a.begin());
+}
+
+// Keys and values of one token in all layers, as 16-bit floats; an upper bound for models that keep
+// less.
+std::int64_t cache_bytes_per_token(const llama_model* model) {
+  const std::int64_t heads = std::max(llama_model_n_head(model), 1);
+  const std::int64_t width = llama_model_n_embd(model) / heads * llama_model_n_head_kv(model);
+  return std::int64_t{4} * width * llama_model_n_layer(model);
+}
+
+int choose_context(const llama_model* model, int wished) {
+  const int trained = llama_model_n_ctx_train(model);
+  if (wished > 0)
+    return std::max(limits::engine_context_min, trained > 0 ? std::min(wished, trained) : wished);
+  int context = limits::engine_context_default;
+  while (context > 4096 && cache_bytes_per_token(model) * context > limits::engine_cache_bytes)
+    context /= 2;
+  return trained > 0 ? std::min(context, trained) : context;
+}
+
+void silence(ggml_log_level level, const char* text, void*) {
+  // Standard error is the engine's log file; informational lines of a load run to hundreds.
+  if (level == GGML_LOG_LEVEL_WARN || level == GGML_LOG_LEVEL_ERROR) {
+    const std::string_view line(text);
+    if (::write(STDERR_FILENO, line.data(), line.size()) < 0) return;
+  }
+}
+
+bool on_load_progress(float done, void* data) {
+  const auto* progress = static_cast<const OnProgress*>(data);
+  if (*progress) (*progress)(static_cast<std::int64_t>(done * 1000.0F), 1000);
+  return true;
+}
+
+bool on_abort(void* data) {
+  return static_cast<Context*>(data)->interrupted();
+}
+
+}  // namespace
+
+int default_threads() {
+  std::set<std::string> cores;
+  const long online = ::sysconf(_SC_NPROCESSORS_ONLN);
+  for (long cpu = 0; cpu < online; ++cpu) {
+    const auto siblings = rt::read_file(
+        "/sys/devices/system/cpu/cpu" + std::to_string(cpu) + "/topology/thread_siblings_list",
+        4096);
+    cores.insert(siblings ? std::string(trim(*siblings)) : std::to_string(cpu));
+  }
+  int count = std::max(1, static_cast<int>(cores.size()));
+  // "max 100000" or "200000 100000": microseconds of computing time in each period.
+  const auto quota = rt::read_file("/sys/fs/cgroup/cpu.max", 256);
+  if (quota && quota->substr(0, 3) != "max") {
+    const auto parts = split(trim(*quota), ' ');
+    const double period = parts.size() > 1 ? std::atof(std::string(parts[1]).c_str()) : 0.0;
+    if (period > 0)
+      count = std::min(
+          count, std::max(1, static_cast<int>(std::atof(std::string(parts[0]).c_str()) / period)));
+  }
+  if (count > 4) --count;
+  return std::min(count, limits::engine_threads);
+}
+
+Result<std::unique_ptr<Context>> Context::load(const LoadRequest& request,
+                                               const OnProgress& progress) {
+  std::unique_ptr<Context> context(new Context);
+  try {
+    llama_log_set(silence, nullptr);
+    if (!request.library.empty() && ggml_backend_reg_by_name("CPU") == nullptr &&
+        ggml_backend_load(request.library.c_str()) == nullptr) {
+      return fail(Code::unsupported,
+                  "the CPU library " + request.library + " cannot be used on this machine",
+                  "run keel doctor: it chooses the CPU library again");
+    }
+    llama_backend_init();
+    llama_model_params params = llama_model_default_params();
+    params.load_mode = LLAMA_LOAD_MODE_MMAP;
+    params.progress_callback = on_load_progress;
+    params.progress_callback_user_data = const_cast<OnProgress*>(&progress);
+    context->model_ = llama_model_load_from_file(request.path.c_str(), params);
+    if (context->model_ == nullptr) {
+      return fail(Code::corrupt, "llama.cpp could not load " + request.path,
+                  "its reason is in logs/engine.log; fetch the model again if it should work");
+    }
+    TRY(context->start(request));
+  } catch (const std::exception& e) {
+    return fail(Code::corrupt,
+                "the model " + request.path + " could not be loaded: " + printable(e.what()));
+  }
+  return context;
+}
+
+Status Context::start(const LoadRequest& request) {
+  if (!llama_model_has_decoder(model_) || llama_model_has_encoder(model_)) {
+    return fail(Code::unsupported, "the model " + request.path + " does not write text",
+                "choose a model for chatting, not one for embedding or translation");
+  }
+  threads_ = request.threads > 0 ? request.threads : default_threads();
+  threads_now_ = threads_;
+  cores_ = std::max(1, static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN)));
+  llama_context_params params = llama_context_default_params();
+  params.n_ctx = static_cast<std::uint32_t>(choose_context(model_, request.context));
+  params.n_batch = limits::engine_batch_tokens;
+  params.n_ubatch = limits::engine_batch_tokens;
+  params.n_seq_max = 1;
+  params.n_threads = threads_;
+  params.n_threads_batch = threads_;
+  params.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_DISABLED;
+  params.abort_callback = on_abort;
+  params.abort_callback_data = this;
+  params.no_perf = true;
+  context_ = llama_init_from_model(model_, params);
+  if (context_ == nullptr) {
+    return fail(
+        Code::limit,
+        "there is not enough memory for a context of " + std::to_string(params.n_ctx) + " tokens",
+        "set a smaller context for this model in keel.toml");
+  }
+  n_ctx_ = llama_n_ctx_seq(context_);
+  n_batch_ = llama_n_batch(context_);
+  attach_threads();
+  return {};
+}
+
+// One pool for the life of the context; without it llama.cpp starts and joins threads for every
+// graph. The functions live in the CPU library, which was loaded by path.
+void Context::attach_threads() {
+  ggml_backend_reg_t cpu = ggml_backend_reg_by_name("CPU");
+  if (cpu == nullptr || threads_ < 2) return;
+  auto* make = reinterpret_cast<decltype(&ggml_threadpool_new)>(
+      ggml_backend_reg_get_proc_address(cpu, "ggml_threadpool_new"));
+  auto* release = reinterpret_cast<decltype(&ggml_threadpool_free)>(
+      ggml_backend_reg_get_proc_address(cpu, "ggml_threadpool_free"));
+  if (make == nullptr || release == nullptr) return;
+  ggml_threadpool_params params = ggml_threadpool_params_default(threads_);
+  ggml_threadpool* pool = make(&params);
+  if (pool == nullptr) return;
+  threadpool_ = pool;
+  free_threadpool_ = reinterpret_cast<void (*)(void*)>(release);
+  llama_attach_threadpool(context_, pool, pool);
+}
+
+Context::~Context() {
+  if (context_ != nullptr) {
+    llama_detach_threadpool(context_);
+    llama_free(context_);
+  }
+  if (threadpool_ != nullptr) free_threadpool_(threadpool_);
+  if (model_ != nullptr) llama_model_free(model_);
+}
+
+const llama_vocab* Context::vocab() const {
+  return llama_model_get_vocab(model_);
+}
+
+std::string Context::description() const {
+  std::array<char, 256> text{};
+  llama_model_desc(model_, text.data(), text.size());
+  return text.data();
+}
+
+bool Context::is_end(Token token) const {
+  return llama_vocab_is_eog(vocab(), token);
+}
+const float* Context::logits() const {
+  return llama_get_logits_ith(context_, -1);
+}
+
+// --- conversations
+
+// After an interrupted or failed evaluation the cache holds less than was asked for: it knows best
+// how much.
+void Context::sync_ledger() {
+  const auto last = llama_memory_seq_pos_max(llama_get_memory(context_), 0);
+  const auto held = static_cast<std::size_t>(std::max(last + 1, 0));
+  if (held < ledger_.size()) ledger_.resize(held);
+}
+
+// Cuts the live sequence to `count` tokens; models that cannot go back part of the way start again
+// from nothing.
+std::size_t Context::keep_prefix(std::size_t count) {
+  llama_memory_t memory = llama_get_memory(context_);
+  if (count < ledger_.size() &&
+      !llama_memory_seq_rm(memory, 0, static_cast<llama_pos>(count), -1)) {
+    llama_memory_clear(memory, false);
+    count = 0;
+  }
+  ledger_.resize(std::min(count, ledger_.size()));
+  return ledger_.size();
+}
+
+void Context::park_live() {
+  if (live_.empty() || ledger_.size() < kWorthParking) return;
+  parked_.remove_if([&](const Parked& p) { return p.conversation == live_; });
+  const std::size_t size = llama_state_seq_get_size(context_, 0);
+  const auto room = static_cast<std::size_t>(limits::engine_parked_bytes);
+  if (size > room) return;
+  std::size_t held = 0;
+  std::size_t count = 0;
+  std::erase_if(parked_, [&](const Parked& p) {  // the latest stay, as far as there is room
+    held += p.state.size();
+    return ++count >= limits::engine_parked || held + size > room;
+  });
+  Parked parked{live_, ledger_, {}};
+  parked.state.resize(size);
+  if (llama_state_seq_get_data(context_, parked.state.data(), size, 0) != size) return;
+  parked_.push_front(std::move(parked));
+}
+
+bool Context::restore(Parked parked) {
+  llama_memory_clear(llama_get_memory(context_), false);
+  ledger_.clear();
+  if (llama_state_seq_set_data(context_, parked.state.data(), parked.state.size(), 0) == 0)
+    return false;
+  ledger_ = std::move(parked.ledger);
+  return true;
+}
+
+// Makes the cache that shares most with `tokens` the live one; the other is parked, never a reason
+// to fail.
+void Context::switch_to(const std::string& conversation, const std::vector<Token>& tokens) {
+  if (live_ == conversation) return;
+  std::size_t best = common_prefix(ledger_, tokens) + kWorthRestoring;
+  auto chosen = parked_.end();
+  for (auto it = parked_.begin(); it != parked_.end(); ++it) {
+    const std::size_t shared = common_prefix(it->ledger, tokens);
+    if (shared > best) {
+      best = shared;
+      chosen = it;
+    }
+  }
+  Parked found;
+  if (chosen != parked_.end()) {
+    if (chosen->conversation == conversation) {
+      found = std::move(*chosen);
+      parked_.erase(chosen);
+    } else {
+      found = *chosen;  // another conversation with the same beginning keeps its own
+    }
+  }
+  park_live();
+  parked_.remove_if([&](const Parked& p) { return p.conversation == conversation; });
+  live_ = conversation;
+  if (!found.state.empty()) restore(std::move(found));
+}
+
+// --- evaluating
+
+// Threads that share their processors with other programs wait for each other at every step: two
+// threads on two busy cores decode at a tenth of the speed of one. So the number follows what is
+// free, looked at every few evaluations.
+void Context::fit_threads(bool now) {
+  if (threads_ < 2 || (!now && --until_look_ > 0)) return;
+  until_look_ = kLookEvery;
+  const auto load = rt::read_file("/proc/loadavg", 256);
+  if (!load) return;
+  const auto fields = split(*load, ' ');
+  if (fields.size() < 4) return;
+  // The fourth field is "running/all"; this thread is one of the running, the others of the pool
+  // mostly are too.
+  const int running = std::atoi(std::string(fields[3]).c_str());
+  const double others = std::max(0, running - (now ? 1 : threads_now_));
+  others_ = now ? others : others_ * (1.0 - kLookWeight) + others * kLookWeight;
+  const int taken = others_ < kLookIgnores ? 0 : static_cast<int>(others_ + 0.5);
+  const int wanted = std::clamp(cores_ - taken, 1, threads_);
+  if (wanted == threads_now_) return;
+  threads_now_ = wanted;
+  llama_set_n_threads(context_, wanted, wanted);
+}
+
+// 0: done; 2: interrupted.
+Result<int> Context::decode(const Token* tokens, std::size_t count) {
+  fit_threads(false);
+  llama_batch batch =
+      llama_batch_get_one(const_cast<Token*>(tokens), static_cast<std::int32_t>(count));
+  int code = 0;
+  try {
+    code = llama_decode(context_, batch);
+  } catch (const std::exception& e) {
+    sync_ledger();
+    return fail(Code::internal, "llama.cpp failed to evaluate: " + printable(e.what()));
+  }
+  if (code == 0) {
+    ledger_.insert(ledger_.end(), tokens, tokens + count);
+    return 0;
+  }
+  // What was evaluated of this batch stays in the cache.
+  ledger_.insert(ledger_.end(), tokens, tokens + count);
+  sync_ledger();
+  if (code == 2) return 2;
+  return fail(code == 1 ? Code::limit : Code::internal,
+              code == 1 ? "the context of " + std::to_string(n_ctx_) + " tokens is full"
+                        : "llama.cpp failed to evaluate (code " + std::to_string(code) + ")");
+}
+
+Result<ReadOutcome> Context::read(const std::string& conversation, const std::vector<Token>& tokens,
+                                  const OnProgress& progress) {
+  if (tokens.empty()) return fail(Code::invalid_argument, "there is nothing to read");
+  if (tokens.size() >= n_ctx_) {
+    return fail(Code::limit, "the context of " + std::to_string(n_ctx_) + " tokens is full");
+  }
+  fit_threads(true);
+  switch_to(conversation, tokens);
+  // The last token is always evaluated, because its logits are wanted.
+  const std::size_t kept = keep_prefix(std::min(common_prefix(ledger_, tokens), tokens.size() - 1));
+  ReadOutcome outcome{kept, 0, false};
+  for (std::size_t at = kept; at < tokens.size();) {
+    if (progress) progress(static_cast<std::int64_t>(at), static_cast<std::int64_t>(tokens.size()));
+    if (interrupted()) {
+      outcome.interrupted = true;
+      return outcome;
+    }
+    const std::size_t count = std::min(n_batch_, tokens.size() - at);
+    if (TRY(decode(tokens.data() + at, count)) == 2) {
+      outcome.interrupted = true;
+      return outcome;
+    }
+    at += count;
+    outcome.evaluated += count;
+  }
+  return outcome;
+}
+
+Result<bool> Context::append(Token token) {
+  if (ledger_.size() + 1 >= n_ctx_) {
+    return fail(Code::limit, "the context of " + std::to_string(n_ctx_) + " tokens is full");
+  }
+  return TRY(decode(&token, 1)) == 0;
+}
+
+}  // namespace keel::local

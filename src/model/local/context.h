@@ -1,0 +1,139 @@
+// The model in memory and the tokens it has evaluated: loading, the ledger of the current
+// conversation, conversations that are parked in memory, reading and choosing the next token.
+//
+// One sequence is live in the cache at a time, so that nothing a conversation does not need slows
+// its attention; the state of others is copied out and back (docs/decisions/0003). A ledger is the
+// exact list of tokens the cache holds.
+//
+// Used by the inference thread only, but for interrupt(). No exception of llama.cpp's leaves this
+// file.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "model/local/protocol.h"
+#include "model/local/template.h"
+
+struct llama_context;
+struct llama_model;
+struct llama_sampler;
+struct llama_vocab;
+
+namespace keel::local {
+
+// Called while loading (per mille) or reading (tokens).
+using OnProgress = std::function<void(std::int64_t done, std::int64_t total)>;
+
+struct ReadOutcome {
+  std::size_t cached = 0;
+  std::size_t evaluated = 0;
+  bool interrupted = false;
+};
+
+class Context {
+ public:
+  static Result<std::unique_ptr<Context>> load(const LoadRequest& request,
+                                               const OnProgress& progress);
+  ~Context();
+  Context(const Context&) = delete;
+  Context& operator=(const Context&) = delete;
+
+  const llama_model* model() const { return model_; }
+  const llama_vocab* vocab() const;
+  std::size_t size() const { return n_ctx_; }
+  int threads() const { return threads_; }
+  std::string description() const;
+
+  // Afterwards the cache holds exactly `tokens` as `conversation`, with logits for the last one.
+  // Tokens that were evaluated before are kept.
+  Result<ReadOutcome> read(const std::string& conversation, const std::vector<Token>& tokens,
+                           const OnProgress& progress);
+  // One more token of the live conversation; false if interrupted.
+  Result<bool> append(Token token);
+  const float* logits() const;
+  bool is_end(Token token) const;
+
+  // Thread-safe: a read() or append() that runs ends soon, and the next ones do too until it is
+  // taken back.
+  void interrupt(bool on) { interrupted_.store(on, std::memory_order_relaxed); }
+  bool interrupted() const { return interrupted_.load(std::memory_order_relaxed); }
+
+ private:
+  struct Parked {
+    std::string conversation;
+    std::vector<Token> ledger;
+    std::vector<std::uint8_t> state;
+  };
+  Context() = default;
+  Status start(const LoadRequest& request);
+  void attach_threads();
+  void switch_to(const std::string& conversation, const std::vector<Token>& tokens);
+  void park_live();
+  bool restore(Parked parked);
+  std::size_t keep_prefix(std::size_t count);
+  void sync_ledger();
+  void fit_threads(bool now);
+  Result<int> decode(const Token* tokens, std::size_t count);
+
+  llama_model* model_ = nullptr;
+  llama_context* context_ = nullptr;
+  void* threadpool_ = nullptr;
+  void (*free_threadpool_)(void*) = nullptr;
+  std::size_t n_ctx_ = 0;
+  std::size_t n_batch_ = 0;
+  int threads_ = 0;
+  int cores_ = 1;
+  int threads_now_ = 0;
+  double others_ = 0.0;  // tasks of other programs that want a processor, smoothed
+  int until_look_ = 0;
+  std::atomic<bool> interrupted_{false};
+  std::string live_;
+  std::vector<Token> ledger_;
+  std::list<Parked> parked_;  // the latest first
+};
+
+// The next token from the logits: greedy without sorting at temperature 0; a grammar is asked about
+// the chosen token first and about others only if it refuses that one.
+class Sampler {
+ public:
+  Sampler(const llama_vocab* vocab, const model::Sampling& sampling);
+  ~Sampler();
+  Sampler(const Sampler&) = delete;
+  Sampler& operator=(const Sampler&) = delete;
+
+  // From now on tokens must fit; lazy: from the first trigger on. With `tool` only that one may be
+  // called.
+  Status set_grammar(const Prompt& prompt, bool lazy, const std::string& tool = {});
+  void drop_grammar();
+  // For the next choice only: no token for which `banned` is true.
+  void ban(std::function<bool(Token)> banned) { banned_ = std::move(banned); }
+  Result<Token> choose(const float* logits);
+  Status accept(Token token);
+
+ private:
+  bool fits(Token token);
+  Token choose_free(const float* logits);
+  Token choose_fitting(const float* logits);
+
+  const llama_vocab* vocab_;
+  std::int32_t n_vocab_;
+  bool greedy_;
+  llama_sampler* chain_ = nullptr;
+  llama_sampler* grammar_ = nullptr;
+  std::function<bool(Token)> banned_;
+  struct Candidates;
+  std::unique_ptr<Candidates> candidates_;
+};
+
+// How many threads to compute with when nobody says: the physical cores this process may use, less
+// one on larger machines.
+int default_threads();
+
+}  // namespace keel::local

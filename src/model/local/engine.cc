@@ -1,0 +1,168 @@
+#include "model/local/engine.h"
+
+#include <llama.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <memory>
+#include <utility>
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "model/local/context.h"
+#include "model/local/generator.h"
+#include "model/local/gguf_check.h"
+#include "model/local/probe.h"
+#include "model/local/protocol.h"
+#include "model/local/template.h"
+#include "rt/fd.h"
+#include "rt/frame.h"
+#include "rt/queue.h"
+#include "rt/thread.h"
+
+namespace keel::local {
+namespace {
+
+class Engine {
+ public:
+  explicit Engine(rt::Fd socket) : socket_(std::move(socket)), requests_(limits::engine_queue) {}
+
+  int run() {
+    const rt::Thread reader =
+        rt::start_thread("keel-eng-read", [this](std::stop_token) { read(); });
+    while (std::optional<EngineRequest> request = requests_.pop()) {
+      if (std::holds_alternative<QuitRequest>(*request)) break;
+      std::visit([this](const auto& r) { handle(r); }, *request);
+    }
+    // The reader waits on the socket; leaving through exit would wait for it.
+    std::fflush(nullptr);
+    ::_exit(0);
+  }
+
+ private:
+  void emit(const EngineEvent& event) {
+    if (!socket_.send(encode(event))) ::_exit(0);  // the agent is gone
+  }
+  void refuse(std::int64_t id, Error error) { emit(ErrorEvent{id, std::move(error)}); }
+
+  void read() {
+    for (;;) {
+      Result<std::optional<std::string>> frame = socket_.receive();
+      if (!frame || !*frame) ::_exit(0);
+      Result<EngineRequest> request = decode_request(**frame);
+      if (!request) {
+        refuse(0, std::move(request).error());
+        continue;
+      }
+      if (const auto* cancel = std::get_if<CancelRequest>(&*request)) {
+        cancelled_ = cancel->id;
+        if (running_ == cancel->id && stop_running_ != nullptr)
+          stop_running_.load()->interrupt(true);
+        continue;
+      }
+      if (!requests_.push(std::move(*request))) {
+        refuse(0, Error{Code::busy, "the engine has too many requests waiting", "", {}});
+      }
+    }
+  }
+
+  void handle(const LoadRequest& request) {
+    const auto start = std::chrono::steady_clock::now();
+    const Result<GgufInfo> info = check_gguf(request.path);
+    if (!info) return refuse(0, info.error());
+    std::int64_t told = -1;
+    const OnProgress progress = [&](std::int64_t done, std::int64_t total) {
+      if (done / 10 == told) return;
+      told = done / 10;
+      emit(ProgressEvent{0, {"loading", done, total}});
+    };
+    stop_running_ = nullptr;
+    chat_.reset();
+    context_.reset();
+    Result<std::unique_ptr<Context>> context = Context::load(request, progress);
+    if (!context) return refuse(0, context.error());
+    Result<std::unique_ptr<ChatTemplate>> chat = ChatTemplate::create((*context)->model());
+    if (!chat) return refuse(0, chat.error());
+    context_ = std::move(*context);
+    chat_ = std::move(*chat);
+    stop_running_ = context_.get();
+    emit(LoadedEvent{context_->description(), request.library,
+                     static_cast<std::int64_t>(context_->size()), context_->threads(),
+                     ms_between(start, std::chrono::steady_clock::now())});
+  }
+
+  void handle(const GenerateRequest& request) {
+    if (!context_) return refuse(request.id, not_loaded());
+    context_->interrupt(false);
+    running_ = request.id;
+    if (cancelled_ == request.id) context_->interrupt(true);
+    Generator generator(*context_, *chat_, [this](const EngineEvent& event) { emit(event); });
+    const Result<model::Response> response = generator.run(request);
+    running_ = 0;
+    if (!response) return refuse(request.id, response.error());
+    emit(DoneEvent{request.id, *response});
+  }
+
+  void handle(const CountRequest& request) {
+    if (!context_) return refuse(request.id, not_loaded());
+    Generator generator(*context_, *chat_, [](const EngineEvent&) {});
+    const Result<std::int64_t> count = generator.count(request.request);
+    if (!count) return refuse(request.id, count.error());
+    emit(CountEvent{request.id, *count, static_cast<std::int64_t>(context_->size())});
+  }
+
+  void handle(const CancelRequest&) {}
+  void handle(const QuitRequest&) {}
+
+  static Error not_loaded() {
+    return Error{Code::internal, "the engine was asked before a model was loaded", "", {}};
+  }
+
+  rt::FrameSocket socket_;
+  rt::Queue<EngineRequest> requests_;
+  std::unique_ptr<Context> context_;
+  std::unique_ptr<ChatTemplate> chat_;
+  std::atomic<Context*> stop_running_{nullptr};
+  std::atomic<std::int64_t> running_{0};
+  std::atomic<std::int64_t> cancelled_{0};
+};
+
+std::string release_part(std::string_view version) {
+  if (!version.empty() && version[0] == 'v') version.remove_prefix(1);
+  return std::string(version.substr(0, version.find('-')));
+}
+
+}  // namespace
+
+Status check_library_versions() {
+  const std::string built = release_part(KEEL_LLAMA_VERSION);
+  const std::string loaded = release_part(llama_version());
+  const std::string ggml_built = KEEL_GGML_VERSION;
+  const std::string ggml_loaded = ggml_version();
+  if (built == loaded && ggml_built == ggml_loaded) return {};
+  return fail(Code::unavailable,
+              "the engine's libraries do not fit this program: it was built for llama.cpp " +
+                  built + " and ggml " + ggml_built + ", but found " + loaded + " and " +
+                  ggml_loaded,
+              "install keel and the libraries beside it from one package, or run ./dev build");
+}
+
+int engine_main(const std::vector<std::string>& arguments, int socket_fd) {
+  ::signal(SIGPIPE, SIG_IGN);
+  ::signal(SIGINT, SIG_IGN);             // Ctrl-C in the terminal is the agent's business
+  ::dup2(STDERR_FILENO, STDOUT_FILENO);  // whatever a library prints belongs in the log
+  if (!arguments.empty() && arguments[0] == "--probe") return probe_main(arguments);
+  rt::FrameSocket socket;
+  const Status versions = check_library_versions();
+  if (!versions) {
+    rt::FrameSocket early{rt::Fd(socket_fd)};
+    (void)early.send(encode(ErrorEvent{0, versions.error()}));
+    return 1;
+  }
+  return Engine(rt::Fd(socket_fd)).run();
+}
+
+}  // namespace keel::local

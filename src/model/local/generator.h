@@ -1,0 +1,53 @@
+// One answer: renders the conversation, reads it, writes token by token and reports what became
+// certain. Holds a model that begins a tool call, in whatever form, to a well-formed call of a
+// registered tool.
+//
+// Inference thread only.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "base/result.h"
+#include "model/local/context.h"
+#include "model/local/protocol.h"
+#include "model/local/reply.h"
+#include "model/local/template.h"
+
+namespace keel::local {
+
+class Generator {
+ public:
+  using Emit = std::function<void(const EngineEvent&)>;
+  Generator(Context& context, ChatTemplate& chat, Emit emit)
+      : context_(context), chat_(chat), emit_(std::move(emit)) {}
+
+  // Events go out while it runs, but for the last: the response.
+  Result<model::Response> run(const GenerateRequest& request);
+  Result<std::int64_t> count(const model::Request& request);
+
+ private:
+  struct Run;
+  enum class Next { more, end, full, cancelled };
+  Status begin(Run& run);
+  Status replay(Run& run);
+  Status replay_call(Run& run, std::size_t& index, std::size_t call_at);
+  Result<Next> reread(Run& run);
+  Result<Next> step(Run& run);
+  Result<Next> after_call_found(Run& run, std::size_t at);
+  Result<Next> after_call(Run& run);
+  Result<Next> write_words(Run& run, std::size_t index);
+  Status start_call(Run& run, std::size_t at, const std::string& tool = {});
+  Result<bool> start_announced_call(Run& run);
+  void push(Run& run, Token token, std::size_t offset);
+  void report(Run& run, const ReplyStep& step, bool all);
+  Result<Next> native_step(Run& run, Token token);
+  void native_report(Run& run, bool partial);
+  model::Response finish(Run& run, Next why);
+
+  Context& context_;
+  ChatTemplate& chat_;
+  Emit emit_;
+};
+
+}  // namespace keel::local

@@ -1,0 +1,350 @@
+#include "model/local/local_model.h"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/text.h"
+#include "model/local/cpu.h"
+#include "model/local/engine.h"
+#include "model/local/gguf_check.h"
+#include "model/local/protocol.h"
+#include "rt/child.h"
+#include "rt/file.h"
+#include "rt/frame.h"
+
+namespace keel::local {
+namespace {
+
+using SteadyTime = std::chrono::steady_clock::time_point;
+
+constexpr int kPollMs = 50;  // how soon a stop request is seen while the child says nothing
+constexpr int kAttempts = 2;
+
+bool has_passed(SteadyTime since, std::chrono::milliseconds time) {
+  return std::chrono::steady_clock::now() - since > time;
+}
+
+// Passes deltas on to the sink, leaving out what an earlier child had already told.
+class Told {
+ public:
+  explicit Told(const model::Sink& sink) : sink_(sink) {}
+
+  void begin_attempt() { text_at_ = thinking_at_ = calls_at_ = 0; }
+  void pass(const DeltaEvent& event) {
+    const std::string thinking = fresh(event.thinking, thinking_, thinking_at_);
+    const std::string text = fresh(event.text, text_, text_at_);
+    if (!thinking.empty()) sink_(model::ThinkingDelta{thinking});
+    if (!text.empty()) sink_(model::TextDelta{text});
+    if (!event.tool_name.empty() && ++calls_at_ > calls_) {
+      calls_ = calls_at_;
+      sink_(model::ToolCallStarted{event.tool_name});
+    }
+    const auto at =
+        std::min(static_cast<std::size_t>(std::max<std::int64_t>(event.at, 0)), tokens_.size());
+    tokens_.resize(at);
+    tokens_.insert(tokens_.end(), event.tokens.begin(), event.tokens.end());
+  }
+  const std::vector<std::int32_t>& tokens() const { return tokens_; }
+
+ private:
+  // What of `delta`, which stands at `at` of the answer, was not told before.
+  static std::string fresh(const std::string& delta, std::string& told, std::size_t& at) {
+    const std::size_t known = std::min(delta.size(), told.size() - std::min(told.size(), at));
+    at += delta.size();
+    std::string rest = delta.substr(known);
+    told += rest;
+    return rest;
+  }
+
+  const model::Sink& sink_;
+  std::string text_, thinking_;
+  std::size_t text_at_ = 0, thinking_at_ = 0;
+  int calls_ = 0, calls_at_ = 0;
+  std::vector<std::int32_t> tokens_;
+};
+
+}  // namespace
+
+struct LocalModel::State {
+  LocalOptions options;
+  std::mutex turn;  // one request at a time
+  mutable std::mutex facts_mutex;
+  LocalStats facts;
+  model::Info info;
+
+  rt::Child child;
+  std::unique_ptr<rt::FrameSocket> socket;  // set while a child runs with the model loaded
+  std::int64_t next_id = 1;
+  bool ever_ran = false;
+  std::string last_death;
+
+  Status ensure(const model::Sink& sink, std::stop_token stop);
+  Status spawn(const std::string& library);
+  Status load(const std::string& library, const model::Sink& sink, std::stop_token stop);
+  Result<std::string> library();
+  void note_death();
+  void drop_child();
+  Error died() const;
+  Result<std::optional<EngineEvent>> next_event(int timeout_ms);
+  Result<std::optional<model::Response>> attempt(const GenerateRequest& request, Told& told,
+                                                 const model::Sink& sink, std::stop_token stop);
+};
+
+// --- the child
+
+Result<std::string> LocalModel::State::library() {
+  if (!options.library.empty()) return options.library;
+  CpuOptions wish;
+  wish.program = options.program;
+  wish.folder = options.library_folder;
+  wish.cache_path = options.home.empty() ? "" : options.home + "/cpu.json";
+  wish.environment = options.environment;
+  return TRY(choose_cpu(wish)).library;
+}
+
+Status LocalModel::State::spawn(const std::string& library) {
+  if (options.program.empty()) options.program = TRY(rt::own_program_path());
+  rt::ChildOptions start;
+  start.argv = {options.program, "engine"};
+  start.environment = options.environment;
+  // Without it an abort of ggml's runs a debugger, whose output goes wherever standard output
+  // leads.
+  start.environment.push_back("GGML_NO_BACKTRACE=1");
+  if (options.home.empty()) {
+    start.stderr_path = "/dev/null";
+  } else {
+    TRY(rt::make_folder(options.home + "/logs"));
+    start.stderr_path = options.home + "/logs/engine.log";
+  }
+  auto [mine, theirs] = TRY(rt::socket_pair());
+  start.inherit_fd = theirs.get();
+  start.outlives_thread = true;  // it ends at the end of its socket
+  child = TRY(rt::Child::spawn(start));
+  socket = std::make_unique<rt::FrameSocket>(std::move(mine));
+  const std::lock_guard lock(facts_mutex);
+  facts.pid = child.pid();
+  facts.library = library;
+  return {};
+}
+
+// Nothing if the child said nothing within the time; Code::unavailable if it is gone.
+Result<std::optional<EngineEvent>> LocalModel::State::next_event(int timeout_ms) {
+  const std::optional<std::string> frame = TRY(socket->receive(timeout_ms));
+  if (!frame) return std::optional<EngineEvent>();
+  return std::optional<EngineEvent>(TRY(decode_event(*frame)));
+}
+
+Status LocalModel::State::load(const std::string& library, const model::Sink& sink,
+                               std::stop_token stop) {
+  TRY(spawn(library));
+  TRY(socket->send(encode(LoadRequest{options.path, library, options.context, options.threads})));
+  SteadyTime heard = std::chrono::steady_clock::now();
+  for (;;) {
+    if (stop.stop_requested()) {
+      drop_child();
+      return fail(Code::cancelled, "loading the model was stopped");
+    }
+    const std::optional<EngineEvent> event = TRY(next_event(kPollMs));
+    if (!event) {
+      if (has_passed(heard, limits::engine_silence)) {
+        drop_child();
+        return fail(Code::timeout, "the engine said nothing while it loaded " + options.path,
+                    "the disk may be very slow; try again");
+      }
+      continue;
+    }
+    heard = std::chrono::steady_clock::now();
+    if (const auto* progress = std::get_if<ProgressEvent>(&*event)) {
+      if (sink) sink(progress->progress);
+    } else if (const auto* error = std::get_if<ErrorEvent>(&*event)) {
+      drop_child();
+      return tl::unexpected(error->error);
+    } else if (const auto* loaded = std::get_if<LoadedEvent>(&*event)) {
+      const std::lock_guard lock(facts_mutex);
+      facts.load_ms = loaded->load_ms;
+      facts.threads = loaded->threads;
+      info.context = loaded->context;
+      info.description = loaded->description + ", " + std::to_string(loaded->threads) + " threads";
+      return {};
+    }
+  }
+}
+
+void LocalModel::State::drop_child() {
+  socket.reset();
+  child.kill();
+  const std::lock_guard lock(facts_mutex);
+  facts.pid = -1;
+}
+
+void LocalModel::State::note_death() {
+  if (socket) socket->shut_down();
+  // It may be hung as well as dead.
+  const auto status =
+      child.wait(static_cast<int>(std::chrono::milliseconds(limits::engine_quit_wait).count()));
+  last_death = status ? status->text() : "no answer";
+  drop_child();
+}
+
+Error LocalModel::State::died() const {
+  std::string hint = "see logs/engine.log in KEEL_HOME";
+  if (last_death.find("signal 9") == 0) {
+    hint =
+        "the system may have run out of memory: choose a smaller model or a smaller context in "
+        "keel.toml";
+  } else if (last_death.find("signal 4") == 0 || last_death.find("signal 11") == 0) {
+    hint =
+        "keel doctor shows which CPU library runs; removing KEEL_HOME/cpu.json makes keel choose "
+        "again; " +
+        hint;
+  }
+  return Error{Code::unavailable,
+               "the local engine ended twice while it worked on this (" + last_death + ")",
+               std::move(hint),
+               {}};
+}
+
+// A child that runs, with the model loaded.
+Status LocalModel::State::ensure(const model::Sink& sink, std::stop_token stop) {
+  if (socket && child.running()) return {};
+  if (socket) note_death();  // it died while nobody asked it anything
+  const std::string chosen = TRY(library());
+  for (int attempt = 1;; ++attempt) {
+    const Status loaded = load(chosen, sink, stop);
+    if (loaded || loaded.error().code != Code::unavailable || !socket) return loaded;
+    note_death();
+    const std::lock_guard lock(facts_mutex);
+    ++facts.restarts;
+    if (attempt == kAttempts) return tl::unexpected(died());
+    if (sink) sink(model::Progress{"restarting", 0, 0});
+  }
+}
+
+// --- requests
+
+// The response; nothing if the child died.
+Result<std::optional<model::Response>> LocalModel::State::attempt(const GenerateRequest& request,
+                                                                  Told& told,
+                                                                  const model::Sink& sink,
+                                                                  std::stop_token stop) {
+  told.begin_attempt();
+  if (!socket->send(encode(request))) return std::optional<model::Response>();
+  const std::stop_callback cancel(stop,
+                                  [&] { (void)socket->send(encode(CancelRequest{request.id})); });
+  SteadyTime heard = std::chrono::steady_clock::now();
+  std::optional<SteadyTime> stopped;
+  for (;;) {
+    auto event = next_event(kPollMs);
+    if (!event) return std::optional<model::Response>();
+    if (stop.stop_requested() && !stopped) stopped = std::chrono::steady_clock::now();
+    if (!*event) {
+      if (stopped && has_passed(*stopped, limits::engine_cancel_wait)) {
+        drop_child();
+        model::Response response;
+        response.item.role = msg::Role::assistant;
+        response.stop = model::StopReason::cancelled;
+        return std::optional(response);
+      }
+      if (has_passed(heard, limits::engine_silence)) return std::optional<model::Response>();
+      continue;
+    }
+    heard = std::chrono::steady_clock::now();
+    if (auto* done = std::get_if<DoneEvent>(&**event); done && done->id == request.id) {
+      return std::optional(std::move(done->response));
+    }
+    if (auto* error = std::get_if<ErrorEvent>(&**event);
+        error && (error->id == request.id || error->id == 0)) {
+      return tl::unexpected(std::move(error->error));
+    }
+    if (auto* progress = std::get_if<ProgressEvent>(&**event);
+        progress && progress->id == request.id) {
+      sink(progress->progress);
+    }
+    if (auto* delta = std::get_if<DeltaEvent>(&**event); delta && delta->id == request.id)
+      told.pass(*delta);
+  }
+}
+
+LocalModel::LocalModel(std::unique_ptr<State> state) : state_(std::move(state)) {}
+
+std::unique_ptr<LocalModel> LocalModel::create(LocalOptions options) {
+  auto state = std::make_unique<State>();
+  state->options = std::move(options);
+  state->info.name = state->options.name;
+  state->info.kind = "local";
+  state->info.description = state->options.path;
+  state->info.context = state->options.context;
+  return std::unique_ptr<LocalModel>(new LocalModel(std::move(state)));
+}
+
+LocalModel::~LocalModel() {
+  if (state_->socket) {
+    (void)state_->socket->send(encode(QuitRequest{}));
+    state_->socket->shut_down();
+    state_->child.wait(
+        static_cast<int>(std::chrono::milliseconds(limits::engine_quit_wait).count()));
+  }
+}
+
+model::Info LocalModel::info() const {
+  const std::lock_guard lock(state_->facts_mutex);
+  return state_->info;
+}
+
+LocalStats LocalModel::stats() const {
+  const std::lock_guard lock(state_->facts_mutex);
+  return state_->facts;
+}
+
+Status LocalModel::prepare(const model::Sink& sink, std::stop_token stop) {
+  const std::lock_guard lock(state_->turn);
+  return state_->ensure(sink, stop);
+}
+
+Result<model::Response> LocalModel::generate(const model::Request& request, const model::Sink& sink,
+                                             std::stop_token stop) {
+  const std::lock_guard lock(state_->turn);
+  const SteadyTime start = std::chrono::steady_clock::now();
+  const model::Sink quiet = [](const model::StreamEvent&) {};
+  const model::Sink& out = sink ? sink : quiet;
+  Told told(out);
+  for (int attempt = 1; attempt <= kAttempts; ++attempt) {
+    TRY(state_->ensure(out, stop));
+    GenerateRequest message{state_->next_id++, request, told.tokens()};
+    std::optional<model::Response> response = TRY(state_->attempt(message, told, out, stop));
+    if (response) {
+      if (attempt > 1)
+        response->timings.total_ms = ms_between(start, std::chrono::steady_clock::now());
+      return std::move(*response);
+    }
+    state_->note_death();
+    {
+      const std::lock_guard facts(state_->facts_mutex);
+      ++state_->facts.restarts;
+    }
+    if (attempt < kAttempts) out(model::Progress{"restarting", 0, 0});
+  }
+  return tl::unexpected(state_->died());
+}
+
+Result<std::int64_t> LocalModel::count(const model::Request& request) {
+  const std::lock_guard lock(state_->turn);
+  TRY(state_->ensure({}, {}));
+  const std::int64_t id = state_->next_id++;
+  TRY(state_->socket->send(encode(CountRequest{id, request})));
+  for (;;) {
+    const std::optional<EngineEvent> event = TRY(state_->next_event(-1));
+    if (!event) continue;
+    if (const auto* count = std::get_if<CountEvent>(&*event); count && count->id == id)
+      return count->tokens;
+    if (const auto* error = std::get_if<ErrorEvent>(&*event)) return tl::unexpected(error->error);
+  }
+}
+
+}  // namespace keel::local

@@ -1,0 +1,260 @@
+#include "model/local/protocol.h"
+
+#include <array>
+#include <utility>
+
+namespace keel::local {
+namespace {
+
+constexpr std::array kStops = {model::StopReason::end, model::StopReason::tool_calls,
+                               model::StopReason::max_tokens, model::StopReason::cancelled};
+constexpr std::array kChoices = {std::pair{model::ToolChoice::automatic, "automatic"},
+                                 std::pair{model::ToolChoice::none, "none"},
+                                 std::pair{model::ToolChoice::required, "required"}};
+constexpr std::array kCodes = {Code::invalid_argument,
+                               Code::not_found,
+                               Code::already_exists,
+                               Code::permission,
+                               Code::config,
+                               Code::corrupt,
+                               Code::io,
+                               Code::disk_full,
+                               Code::network,
+                               Code::unavailable,
+                               Code::busy,
+                               Code::limit,
+                               Code::timeout,
+                               Code::cancelled,
+                               Code::unsupported,
+                               Code::internal};
+
+Json request_json(const model::Request& request) {
+  Json items = Json::array();
+  for (const msg::Item& item : request.items) items.push_back(msg::to_json(item));
+  Json tools = Json::array();
+  for (const msg::Tool& tool : request.tools) tools.push_back(msg::to_json(tool));
+  std::string choice = "automatic";
+  for (const auto& [value, name] : kChoices) {
+    if (value == request.tool_choice) choice = name;
+  }
+  const model::Sampling& s = request.sampling;
+  return {{"conversation", request.conversation},
+          {"items", std::move(items)},
+          {"tools", std::move(tools)},
+          {"tool_choice", choice},
+          {"max_tokens", request.max_tokens},
+          {"sampling",
+           {{"temperature", s.temperature},
+            {"top_p", s.top_p},
+            {"top_k", s.top_k},
+            {"min_p", s.min_p},
+            {"seed", s.seed}}}};
+}
+
+Result<Json> member(const Json& object, const char* key) {
+  const auto it = object.find(key);
+  if (it == object.end()) return fail(Code::invalid_argument, std::string(key) + " is missing");
+  return *it;
+}
+
+Result<model::Request> request_from_json(const Json& value) {
+  model::Request request;
+  request.conversation = TRY(json_string(value, "conversation"));
+  for (const Json& item : TRY(member(value, "items"))) {
+    request.items.push_back(TRY(msg::item_from_json(item)));
+  }
+  for (const Json& tool : TRY(member(value, "tools"))) {
+    request.tools.push_back(TRY(msg::tool_from_json(tool)));
+  }
+  const std::string choice = TRY(json_string(value, "tool_choice"));
+  for (const auto& [kind, name] : kChoices) {
+    if (choice == name) request.tool_choice = kind;
+  }
+  request.max_tokens = static_cast<int>(TRY(json_int(value, "max_tokens")));
+  const Json sampling = TRY(member(value, "sampling"));
+  request.sampling.temperature = json_number_or(sampling, "temperature", 0.0);
+  request.sampling.top_p = json_number_or(sampling, "top_p", 1.0);
+  request.sampling.top_k = static_cast<int>(json_int_or(sampling, "top_k", 40));
+  request.sampling.min_p = json_number_or(sampling, "min_p", 0.05);
+  request.sampling.seed = static_cast<std::uint32_t>(json_int_or(sampling, "seed", 0));
+  return request;
+}
+
+Result<std::vector<std::int32_t>> tokens_from_json(const Json& object, const char* key) {
+  std::vector<std::int32_t> tokens;
+  const auto it = object.find(key);
+  if (it == object.end()) return tokens;
+  if (!it->is_array()) return fail(Code::invalid_argument, std::string(key) + " must be an array");
+  for (const Json& token : *it) {
+    if (!token.is_number_integer()) {
+      return fail(Code::invalid_argument, std::string(key) + " must hold token numbers");
+    }
+    tokens.push_back(token.get<std::int32_t>());
+  }
+  return tokens;
+}
+
+Json done_json(const DoneEvent& done) {
+  const model::Response& r = done.response;
+  return {{"event", "done"},
+          {"id", done.id},
+          {"item", msg::to_json(r.item)},
+          {"stop", model::stop_reason_name(r.stop)},
+          {"usage",
+           {{"prompt", r.usage.prompt_tokens},
+            {"cached", r.usage.cached_tokens},
+            {"evaluated", r.usage.evaluated_tokens},
+            {"completion", r.usage.completion_tokens}}},
+          {"timings",
+           {{"ttft_ms", r.timings.ttft_ms},
+            {"total_ms", r.timings.total_ms},
+            {"decode_tps", r.timings.decode_tps}}}};
+}
+
+Result<DoneEvent> done_from_json(const Json& value) {
+  DoneEvent done;
+  done.id = TRY(json_int(value, "id"));
+  model::Response& r = done.response;
+  r.item = TRY(msg::item_from_json(TRY(member(value, "item"))));
+  const std::string stop = TRY(json_string(value, "stop"));
+  for (const model::StopReason reason : kStops) {
+    if (stop == model::stop_reason_name(reason)) r.stop = reason;
+  }
+  const Json usage = TRY(member(value, "usage"));
+  r.usage.prompt_tokens = json_int_or(usage, "prompt", 0);
+  r.usage.cached_tokens = json_int_or(usage, "cached", 0);
+  r.usage.evaluated_tokens = json_int_or(usage, "evaluated", 0);
+  r.usage.completion_tokens = json_int_or(usage, "completion", 0);
+  const Json timings = TRY(member(value, "timings"));
+  r.timings.ttft_ms = json_number_or(timings, "ttft_ms", 0);
+  r.timings.total_ms = json_number_or(timings, "total_ms", 0);
+  r.timings.decode_tps = json_number_or(timings, "decode_tps", 0);
+  return done;
+}
+
+struct RequestToJson {
+  Json operator()(const LoadRequest& r) const {
+    return {{"do", "load"},
+            {"path", r.path},
+            {"library", r.library},
+            {"context", r.context},
+            {"threads", r.threads}};
+  }
+  Json operator()(const GenerateRequest& r) const {
+    Json out = {{"do", "generate"}, {"id", r.id}, {"request", request_json(r.request)}};
+    if (!r.resume.empty()) out["resume"] = r.resume;
+    return out;
+  }
+  Json operator()(const CountRequest& r) const {
+    return {{"do", "count"}, {"id", r.id}, {"request", request_json(r.request)}};
+  }
+  Json operator()(const CancelRequest& r) const { return {{"do", "cancel"}, {"id", r.id}}; }
+  Json operator()(const QuitRequest&) const { return {{"do", "quit"}}; }
+};
+
+struct EventToJson {
+  Json operator()(const LoadedEvent& e) const {
+    return {{"event", "loaded"},    {"description", e.description}, {"library", e.library},
+            {"context", e.context}, {"threads", e.threads},         {"load_ms", e.load_ms}};
+  }
+  Json operator()(const ProgressEvent& e) const {
+    return {{"event", "progress"},
+            {"id", e.id},
+            {"phase", e.progress.phase},
+            {"done", e.progress.done},
+            {"total", e.progress.total}};
+  }
+  Json operator()(const DeltaEvent& e) const {
+    Json out = {{"event", "delta"}, {"id", e.id}, {"at", e.at}, {"tokens", e.tokens}};
+    if (!e.text.empty()) out["text"] = e.text;
+    if (!e.thinking.empty()) out["thinking"] = e.thinking;
+    if (!e.tool_name.empty()) out["tool"] = e.tool_name;
+    return out;
+  }
+  Json operator()(const DoneEvent& e) const { return done_json(e); }
+  Json operator()(const CountEvent& e) const {
+    return {{"event", "count"}, {"id", e.id}, {"tokens", e.tokens}, {"context", e.context}};
+  }
+  Json operator()(const ErrorEvent& e) const {
+    return {{"event", "error"},
+            {"id", e.id},
+            {"code", code_name(e.error.code)},
+            {"message", e.error.message},
+            {"hint", e.error.hint}};
+  }
+};
+
+}  // namespace
+
+std::string encode(const EngineRequest& request) {
+  return dump_json(std::visit(RequestToJson{}, request));
+}
+
+std::string encode(const EngineEvent& event) {
+  return dump_json(std::visit(EventToJson{}, event));
+}
+
+Result<EngineRequest> decode_request(std::string_view frame) {
+  const Json value = TRY(parse_json(frame, "a request to the engine"));
+  const std::string what = TRY(json_string(value, "do"));
+  if (what == "load") {
+    return LoadRequest{TRY(json_string(value, "path")), json_string_or(value, "library", ""),
+                       static_cast<int>(json_int_or(value, "context", 0)),
+                       static_cast<int>(json_int_or(value, "threads", 0))};
+  }
+  if (what == "cancel") return CancelRequest{TRY(json_int(value, "id"))};
+  if (what == "quit") return QuitRequest{};
+  if (what == "generate") {
+    return GenerateRequest{TRY(json_int(value, "id")),
+                           TRY(request_from_json(TRY(member(value, "request")))),
+                           TRY(tokens_from_json(value, "resume"))};
+  }
+  if (what == "count") {
+    return CountRequest{TRY(json_int(value, "id")),
+                        TRY(request_from_json(TRY(member(value, "request"))))};
+  }
+  return fail(Code::invalid_argument, "unknown request to the engine: " + what);
+}
+
+Result<EngineEvent> decode_event(std::string_view frame) {
+  const Json value = TRY(parse_json(frame, "an event of the engine"));
+  const std::string what = TRY(json_string(value, "event"));
+  const std::int64_t id = json_int_or(value, "id", 0);
+  if (what == "loaded") {
+    return LoadedEvent{json_string_or(value, "description", ""),
+                       json_string_or(value, "library", ""), json_int_or(value, "context", 0),
+                       static_cast<int>(json_int_or(value, "threads", 0)),
+                       json_number_or(value, "load_ms", 0)};
+  }
+  if (what == "progress") {
+    return ProgressEvent{id,
+                         {TRY(json_string(value, "phase")), json_int_or(value, "done", 0),
+                          json_int_or(value, "total", 0)}};
+  }
+  if (what == "delta") {
+    return DeltaEvent{id,
+                      json_string_or(value, "text", ""),
+                      json_string_or(value, "thinking", ""),
+                      json_string_or(value, "tool", ""),
+                      json_int_or(value, "at", 0),
+                      TRY(tokens_from_json(value, "tokens"))};
+  }
+  if (what == "done") return TRY(done_from_json(value));
+  if (what == "count") {
+    return CountEvent{id, json_int_or(value, "tokens", 0), json_int_or(value, "context", 0)};
+  }
+  if (what == "error") {
+    Error error{Code::internal,
+                json_string_or(value, "message", ""),
+                json_string_or(value, "hint", ""),
+                {}};
+    const std::string name = json_string_or(value, "code", "");
+    for (const Code code : kCodes) {
+      if (name == code_name(code)) error.code = code;
+    }
+    return ErrorEvent{id, std::move(error)};
+  }
+  return fail(Code::invalid_argument, "unknown event of the engine: " + what);
+}
+
+}  // namespace keel::local

@@ -1,0 +1,87 @@
+// The messages between the agent and its engine child as typed values;
+// docs/formats/engine-protocol.md describes the frames. Both ends use this file, so neither writes
+// JSON by hand. Free of llama.cpp.
+//
+// Threads: any; pure functions.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/json.h"
+#include "base/result.h"
+#include "model/model.h"
+
+namespace keel::local {
+
+// Agent to engine.
+struct LoadRequest {
+  std::string path;     // of the GGUF
+  std::string library;  // of the CPU backend; empty: none is loaded here
+  int context = 0;      // tokens; 0: chosen from the model and the memory
+  int threads = 0;      // 0: chosen from the machine
+};
+struct GenerateRequest {
+  std::int64_t id = 0;
+  model::Request request;
+  std::vector<std::int32_t>
+      resume;  // tokens of this answer that were written before the engine died
+};
+struct CountRequest {
+  std::int64_t id = 0;
+  model::Request request;
+};
+struct CancelRequest {
+  std::int64_t id = 0;
+};
+struct QuitRequest {};
+using EngineRequest =
+    std::variant<LoadRequest, GenerateRequest, CountRequest, CancelRequest, QuitRequest>;
+
+// Engine to agent.
+struct LoadedEvent {
+  std::string description;  // "qwen2 1.5B Q4_K - Medium"
+  std::string library;
+  std::int64_t context = 0;
+  int threads = 0;
+  double load_ms = 0.0;
+};
+struct ProgressEvent {
+  std::int64_t id = 0;
+  model::Progress progress;
+};
+// What became certain since the last event. `at` and `tokens` are the answer's tokens so far: those
+// from index `at` on are replaced by `tokens`; sent back as GenerateRequest::resume they continue
+// this very answer.
+struct DeltaEvent {
+  std::int64_t id = 0;
+  std::string text;
+  std::string thinking;
+  std::string tool_name;
+  std::int64_t at = 0;
+  std::vector<std::int32_t> tokens;
+};
+struct DoneEvent {
+  std::int64_t id = 0;
+  model::Response response;
+};
+struct CountEvent {
+  std::int64_t id = 0;
+  std::int64_t tokens = 0;
+  std::int64_t context = 0;
+};
+struct ErrorEvent {
+  std::int64_t id = 0;  // 0: of loading
+  Error error;
+};
+using EngineEvent =
+    std::variant<LoadedEvent, ProgressEvent, DeltaEvent, DoneEvent, CountEvent, ErrorEvent>;
+
+std::string encode(const EngineRequest& request);
+std::string encode(const EngineEvent& event);
+Result<EngineRequest> decode_request(std::string_view frame);
+Result<EngineEvent> decode_event(std::string_view frame);
+
+}  // namespace keel::local

@@ -1,0 +1,60 @@
+#include "model/local/protocol.h"
+
+#include <gtest/gtest.h>
+
+namespace keel::local {
+namespace {
+
+TEST(Protocol, GenerateSurvivesTheWayThere) {
+  GenerateRequest request;
+  request.id = 7;
+  request.resume = {1, 2, 151657};
+  request.request.conversation = "boat";
+  request.request.items = {msg::text_item(msg::Role::user, "hé \"x\"\n")};
+  request.request.tools = {{"recall", "finds", *parse_json(R"({"type":"object","z":1,"a":2})")}};
+  request.request.tool_choice = model::ToolChoice::required;
+  request.request.max_tokens = 5;
+  request.request.sampling.seed = 4294967295u;
+  const auto back = decode_request(encode(request));
+  ASSERT_TRUE(back) << back.error().message;
+  const auto& got = std::get<GenerateRequest>(*back);
+  EXPECT_EQ(got.resume, request.resume);
+  EXPECT_EQ(got.request.tool_choice, model::ToolChoice::required);
+  EXPECT_EQ(got.request.sampling.seed, 4294967295u);
+  EXPECT_EQ(dump_json(got.request.tools[0].schema), R"({"type":"object","z":1,"a":2})");
+  EXPECT_EQ(msg::plain_text(got.request.items[0]), "hé \"x\"\n");
+}
+
+TEST(Protocol, DoneSurvivesTheWayBack) {
+  DoneEvent done;
+  done.id = 3;
+  done.response.item = {msg::Role::assistant,
+                        {msg::ToolCall{"c1", "recall", "{\"q\": 1.0}", false}}};
+  done.response.stop = model::StopReason::max_tokens;
+  done.response.usage.cached_tokens = 11;
+  const auto back = decode_event(encode(done));
+  ASSERT_TRUE(back) << back.error().message;
+  const auto& got = std::get<DoneEvent>(*back);
+  EXPECT_EQ(got.response.stop, model::StopReason::max_tokens);
+  EXPECT_EQ(got.response.usage.cached_tokens, 11);
+  EXPECT_EQ(msg::tool_calls(got.response.item)[0].arguments, "{\"q\": 1.0}");
+  EXPECT_FALSE(msg::tool_calls(got.response.item)[0].complete);
+}
+
+TEST(Protocol, ErrorsKeepTheirCode) {
+  const auto back = decode_event(encode(ErrorEvent{2, {Code::limit, "too long", "shorten", {}}}));
+  ASSERT_TRUE(back);
+  EXPECT_EQ(std::get<ErrorEvent>(*back).error.code, Code::limit);
+}
+
+TEST(Protocol, NonsenseIsAnError) {
+  for (const char* frame : {"", "{}", "[]", "{\"do\":\"fly\"}", "{\"do\":\"generate\",\"id\":1}",
+                            "{\"do\":\"generate\",\"id\":1,\"request\":5}",
+                            "{\"event\":\"done\",\"id\":1,\"item\":null}"}) {
+    EXPECT_FALSE(decode_request(frame)) << frame;
+    EXPECT_FALSE(decode_event(frame)) << frame;
+  }
+}
+
+}  // namespace
+}  // namespace keel::local
