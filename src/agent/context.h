@@ -1,0 +1,94 @@
+// What a model is shown: a frozen system text, then the conversation's items exactly as they were
+// rendered when they came, the newest user's item with a note at its end (date, channel, memory
+// pages). Nothing here is rendered twice, so two prompts of a conversation share every byte up to
+// what is new (docs/formats/journal.md, "Conversation items").
+//
+// Values and pure functions but for Window::load; one owner each.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "msg/conversation.h"
+#include "policy/policy.h"
+#include "store/journal.h"
+
+namespace keel::agent {
+
+// The identity's text, then the rules: plain sentences, under 200 tokens, that a small model
+// follows.
+std::string system_text(std::string_view identity);
+
+struct NotePage {
+  std::string id;
+  std::string title;
+  std::string text;
+};
+struct Note {
+  WallMs now_ms = 0;
+  std::string channel;
+  std::vector<NotePage> pages;
+  std::string new_identity;  // empty unless it changed since the prefix was frozen
+};
+// The clock time is left out on purpose: the item is read again in later turns, where it would be
+// wrong; the date is what "tomorrow" needs, and the tool `time` knows the rest.
+std::string note_text(const Note& note);
+
+// Two text blocks: the owner's words and the note.
+msg::Item user_item(std::string owner_text, const Note& note);
+
+// http and https addresses as they stand in a text, without punctuation at their ends.
+std::vector<std::string> urls_in(std::string_view text);
+
+// "prompt is too long: N tokens > M maximum", as models report it.
+struct PromptSize {
+  std::int64_t tokens = 0;
+  std::int64_t maximum = 0;
+};
+std::optional<PromptSize> prompt_size(std::string_view message);
+
+class Window {
+ public:
+  struct Entry {
+    std::int64_t position = -1;  // -1: not in the journal yet
+    std::string turn;
+    msg::Item item;
+    policy::Label label;
+    std::size_t bytes = 0;
+  };
+
+  static Result<Window> load(store::Journal& journal, std::string_view conversation);
+
+  // Keeps the item and gives the form in which the journal takes it.
+  store::Change::Item append(std::string_view turn, msg::Item item, policy::Label label = {});
+  // The items without a position got theirs, from `first` on.
+  void placed(std::int64_t first);
+
+  const std::vector<Entry>& entries() const { return entries_; }
+  // System first; thoughts of other models are left out.
+  std::vector<msg::Item> items(const std::string& system, std::string_view model) const;
+  policy::Label label() const;
+  std::vector<std::string> result_urls() const;
+
+  struct Dropped {
+    int turns = 0;
+    std::int64_t window_start = 0;
+  };
+  // Leaves out the oldest turns, down to about half of what fits, but never `turn`. Nothing if only
+  // `turn` is left, or if `turn` alone is clearly too long and cannot be cut.
+  std::optional<Dropped> drop_oldest(std::string_view turn, std::optional<PromptSize> size);
+  // Cuts the longest tool result of `turn` to half; nothing if there is none worth it.
+  std::optional<store::Change::Cut> cut_longest_result(std::string_view turn);
+
+ private:
+  std::size_t bytes_of(std::string_view turn) const;
+  Entry* longest_result(std::string_view turn);
+  std::vector<Entry> entries_;
+};
+
+}  // namespace keel::agent

@@ -1,0 +1,249 @@
+// How a turn begins (recall, route, the first prompt) and how it ends (reply, failure, pages).
+#include <algorithm>
+#include <utility>
+
+#include "agent/turn.h"
+#include "base/hash.h"
+#include "base/limits.h"
+#include "base/text.h"
+#include "log/log.h"
+#include "memory/memory.h"
+
+namespace keel::agent {
+namespace {
+
+constexpr int undelivered_shown = 4;
+
+}  // namespace
+
+Status Turn::open() {
+  TRY(recall());
+  TRY(route());
+  const std::string hash = sha256_hex(identity_);
+  const Note note = make_note();
+  const bool frozen = !conversation_.system.empty();
+  if (!frozen) {
+    conversation_.system = system_text(identity_);
+    pending_.prefix = store::Prefix{conversation_.system, hash};
+  } else if (!note.new_identity.empty()) {
+    pending_.announced = hash;
+  }
+  policy::Label label;
+  if (!note.pages.empty()) label.confidentiality = policy::Confidentiality::personal;
+  append(user_item(row_.text, note), label);
+  add_step("context", {{"items", window_.entries().size()},
+                       {"window_start", conversation_.window_start},
+                       {"refrozen", !frozen}});
+  pending_.state = store::TurnState::running;
+  TRY(flush());
+  row_.state = store::TurnState::running;
+  tell_undelivered();
+  for (std::string& notice : notices_) say(std::move(notice));
+  return {};
+}
+
+// Memory that cannot be searched makes the answer poorer, not impossible.
+Status Turn::recall() {
+  memory::Query query;
+  query.text = row_.text;
+  query.trigger = "turn";
+  query.turn = row_.id;
+  query.session = row_.conversation;
+  query.limit = limits::recall_pages;
+  query.trusted_only = true;
+  Result<memory::Retrieval> found = parts_.memory.search(query);
+  if (!found) {
+    log::warn("agent", "turn {}: no recall: {}", row_.id, found.error().text());
+    tell("Memory could not be searched: " + found.error().message);
+    found = memory::Retrieval{};
+  }
+  record_.retrieval = found->id;
+  std::vector<std::string> shown;
+  for (const memory::Hit& hit : found->hits) {
+    NotePage page{hit.page_id, hit.title, hit.snippet};
+    Result<memory::Page> whole = parts_.memory.get(hit.page_id);
+    if (whole && whole->body.size() <= limits::recall_page_bytes) page.text = whole->body;
+    page.text = shorten(page.text, limits::recall_page_bytes);
+    note_pages_.push_back(std::move(page));
+    Json terms = Json::array();
+    for (const memory::Contribution& part : hit.contributions) {
+      terms.push_back({{"term", part.term}, {"field", part.field}, {"value", part.value}});
+    }
+    record_.pages.push_back({hit.page_id, hit.title, hit.score, std::move(terms)});
+    shown.push_back(hit.page_id);
+  }
+  if (!shown.empty()) {
+    if (Status marked = parts_.memory.mark_injected(found->id, shown); !marked) {
+      log::warn("agent", "turn {}: pages not marked as shown: {}", row_.id, marked.error().text());
+    }
+  }
+  pending_.steps.push_back({"recall", record_.recall_step()});
+  emit(Recalled{record_.retrieval, record_.pages});
+  return {};
+}
+
+Status Turn::route() {
+  choice_ = TRY(parts_.router.choose(row_.wish));
+  record_.model = choice_.name;
+  record_.rule = choice_.rule;
+  record_.reason = choice_.reason;
+  pending_.model = choice_.name;
+  pending_.steps.push_back({"route", record_.route_step()});
+  emit(Routed{choice_.name, choice_.rule, choice_.reason});
+  return {};
+}
+
+Note Turn::make_note() {
+  Note note;
+  note.now_ms =
+      row_.received_ms;  // also when a crash delayed the turn: "today" is the owner's today
+  note.channel = row_.channel;
+  note.pages = std::move(note_pages_);
+  if (!conversation_.system.empty() && conversation_.identity_hash != sha256_hex(identity_)) {
+    note.new_identity = identity_;
+  }
+  return note;
+}
+
+// Answers that were finished after a crash, when nobody was there to see them.
+void Turn::tell_undelivered() {
+  if (!attended_ || !is_shown_by_caller(row_.channel)) return;
+  Result<std::vector<store::OutboxRow>> rows =
+      journal_.pending(row_.channel, row_.conversation, undelivered_shown);
+  if (!rows) return;
+  for (const store::OutboxRow& row : *rows) {
+    if (row.turn == row_.id) continue;
+    delivered_rows_.push_back(row.id);
+    if (row.text.empty()) continue;
+    say((row.kind == "reply" ? "Answered while you were away: " : "Failed while you were away: ") +
+        row.text);
+  }
+}
+
+Status Turn::finish(std::string reply) {
+  record_.reply = std::move(reply);
+  record_.stopped = asked_to_stop_.stop_requested();
+  if (record_.stopped) add_step("stop", {{"reason", "owner"}});
+  if (!record_.stopped && stopping()) {
+    const auto minutes = std::chrono::duration_cast<std::chrono::minutes>(limits::turn_time);
+    say("The turn was ended after " + std::to_string(minutes.count()) + " minutes.");
+    add_step("stop", {{"reason", "time"}});
+    record_.stopped = true;
+  }
+  record_.total_ms = ms_between(start_, parts_.clock.steady());
+  Json result = record_.to_json();
+  pending_.outbox = store::Change::Outbox{"reply", record_.reply};
+  pending_.result = dump_json(result);
+  pending_.state = store::TurnState::replied;
+  TRY(flush());
+  row_.state = store::TurnState::replied;
+  result_ = std::move(result);
+  emit(Replied{*result_});
+  return {};
+}
+
+// After the reply, so that it delays nothing. What fails here is done again by the next start.
+void Turn::persist() {
+  pending_.delivered = attended_ && is_shown_by_caller(row_.channel);
+  pending_.delivered_rows = std::move(delivered_rows_);
+  const Result<int> made = make_pages();
+  if (made) {
+    if (*made > 0) add_step("persist", {{"pages", *made}});
+    pending_.state = store::TurnState::done;
+  } else {
+    log::warn("agent", "turn {}: no page was made of it: {}", row_.id, made.error().text());
+    add_step("persist", {{"error", made.error().message}});
+    // Tried again a few times, not at every start for ever.
+    if (row_.attempts >= limits::turn_attempts) pending_.state = store::TurnState::done;
+  }
+  if (Status flushed = flush(); !flushed) {
+    log::warn("agent", "turn {} stays open: {}", row_.id, flushed.error().text());
+  }
+}
+
+// Pages by the rules of memory, unless the model has remembered something itself. An equal page is
+// merged, so doing it twice does no harm.
+Result<int> Turn::make_pages() {
+  const bool remembered =
+      std::any_of(record_.calls.begin(), record_.calls.end(), [&](const store::CallRow& call) {
+        const tool::Tool* tool = parts_.tools.find(call.name);
+        return !call.is_error && tool != nullptr && tool->sink() == policy::Sink::memory_write;
+      });
+  if (remembered) return 0;
+  int made = 0;
+  for (memory::NewPage& page : memory::significant(row_.text, row_.id)) {
+    page.session = row_.conversation;
+    TRY(parts_.memory.add(page));
+    ++made;
+  }
+  return made;
+}
+
+Result<Json> Turn::give_up(const Error& error) {
+  attended_ = false;
+  emit(TurnStarted{row_.conversation, row_.id});
+  TRY(load());
+  return tl::unexpected<Error>(fail_turn(error));
+}
+
+Error Turn::fail_turn(const Error& error) {
+  store::Change change;
+  change.turn = row_.id;
+  change.conversation = row_.conversation;
+  if (row_.state == store::TurnState::replied) return error;  // the reply stands
+  change.state = store::TurnState::failed;
+  change.error = error;
+  change.outbox = store::Change::Outbox{"failure", error.text()};
+  close_items(error, change);
+  log::warn("agent", "turn {} failed: {}", row_.id, error.text());
+  if (Result<std::int64_t> applied = journal_.apply(change); !applied) {
+    log::error("agent", "turn {} stays open: {}", row_.id, applied.error().text());
+    emit(Failed{error});
+    return error;
+  }
+  emit(Failed{error});
+  if (!attended_ || !is_shown_by_caller(row_.channel)) return error;
+  store::Change delivered;
+  delivered.turn = row_.id;
+  delivered.conversation = row_.conversation;
+  delivered.delivered = true;
+  delivered.delivered_rows = std::move(delivered_rows_);
+  if (Result<std::int64_t> applied = journal_.apply(delivered); !applied) {
+    log::warn("agent", "turn {}: {}", row_.id, applied.error().text());
+  }
+  return error;
+}
+
+// The next prompt must hold neither a message without an answer nor a call without a result.
+void Turn::close_items(const Error& error, store::Change& change) {
+  std::vector<msg::ToolCall> open;
+  bool answered = false;
+  for (const Window::Entry& entry : window_.entries()) {
+    // What was not committed yet is not in the journal and must not be referred to.
+    if (entry.turn != row_.id || entry.position < 0) continue;
+    if (entry.item.role == msg::Role::assistant) {
+      answered = true;
+      open = msg::tool_calls(entry.item);
+    }
+    for (const msg::Block& block : entry.item.blocks) {
+      const auto* result = std::get_if<msg::ToolResult>(&block);
+      if (result == nullptr) continue;
+      std::erase_if(open, [&](const msg::ToolCall& call) { return call.id == result->call_id; });
+    }
+  }
+  if (!answered) {
+    change.hide_items = true;
+    return;
+  }
+  const auto add = [&](const msg::Item& item) {
+    change.items.push_back({dump_json(msg::to_json(item))});
+  };
+  for (const msg::ToolCall& call : open) {
+    add({msg::Role::tool,
+         {msg::ToolResult{call.id, call.name, "outcome unknown: the turn failed", true}}});
+  }
+  add(msg::text_item(msg::Role::assistant,
+                     "[This turn ended without an answer: " + printable(error.message) + "]"));
+}
+
+}  // namespace keel::agent
