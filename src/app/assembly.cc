@@ -1,0 +1,53 @@
+#include "app/assembly.h"
+
+#include "agent/agent.h"
+#include "app/setup.h"
+#include "memory/memory.h"
+#include "model/router.h"
+#include "net/client.h"
+#include "store/database.h"
+#include "store/journal.h"
+#include "tool/registry.h"
+
+namespace keel::app {
+
+Assembly::Assembly(config::Config config) : config_(std::move(config)) {}
+
+// The members end in the opposite order of their making: the agent first, the lock last.
+Assembly::~Assembly() = default;
+
+Result<std::unique_ptr<Assembly>> Assembly::open(const config::Config& config, Extent extent) {
+  std::unique_ptr<Assembly> made(new Assembly(config));
+  TRY(open_home(config));
+  if (extent == Extent::agent) made->lock_ = TRY(lock_home(config));
+  store::DatabaseOptions options;
+  options.path = config.database_path();
+  options.migrations = memory::migrations();
+  for (store::Migration& migration : store::journal_migrations())
+    options.migrations.push_back(std::move(migration));
+  made->database_ = TRY(store::Database::open(options));
+  made->memory_ = std::make_unique<memory::Memory>(*made->database_, made->clock_);
+  if (extent != Extent::memory) TRY(made->open_tools());
+  if (extent == Extent::agent) TRY(made->open_agent());
+  return made;
+}
+
+Status Assembly::open_tools() {
+  net::ClientOptions options;
+  options.user_agent = "keel/" KEEL_VERSION;
+  options.allowed_private = config_.allowed_private;
+  net_ = std::make_unique<net::Client>(std::move(options));
+  tools_ = std::make_unique<tool::Registry>();
+  return add_tools(*tools_);
+}
+
+Status Assembly::open_agent() {
+  router_ = std::make_unique<model::Router>();
+  TRY(add_models(config_, *router_));
+  if (!config_.route.default_model.empty()) router_->set_default(config_.route.default_model);
+  agent_ = std::make_unique<agent::Agent>(agent::AgentParts{
+      clock_, *database_, *memory_, *router_, *tools_, *net_, config_.agent_name, config_.folders});
+  return {};
+}
+
+}  // namespace keel::app

@@ -1,0 +1,74 @@
+// The parts of keel put together: the only place that knows which concrete types stand behind the
+// interfaces. What is heavy (the engine) is only named here and starts when a turn needs it.
+#pragma once
+
+#include <memory>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "config/config.h"
+#include "rt/fd.h"
+
+namespace keel::agent {
+class Agent;
+}
+namespace keel::memory {
+class Memory;
+}
+namespace keel::model {
+class Router;
+}
+namespace keel::net {
+class Client;
+}
+namespace keel::store {
+class Database;
+}
+namespace keel::tool {
+class Registry;
+}
+
+namespace keel::app {
+
+class Assembly {
+ public:
+  enum class Extent {
+    memory,  // database and memory: may run beside a daemon
+    tools,   // and the tools
+    agent,   // and models and agent: holds the lock of KEEL_HOME
+  };
+  static Result<std::unique_ptr<Assembly>> open(const config::Config& config, Extent extent);
+  ~Assembly();
+  Assembly(const Assembly&) = delete;
+  Assembly& operator=(const Assembly&) = delete;
+
+  const config::Config& config() const { return config_; }
+  const Clock& clock() const { return clock_; }
+  store::Database& database() { return *database_; }
+  memory::Memory& memory() { return *memory_; }
+  net::Client& net() { return *net_; }
+  tool::Registry& tools() { return *tools_; }
+  agent::Agent& agent() { return *agent_; }
+
+ private:
+  explicit Assembly(config::Config config);
+  Status open_tools();
+  Status open_agent();
+
+  config::Config config_;
+  SystemClock clock_;
+  rt::Fd lock_;
+  std::unique_ptr<store::Database> database_;
+  std::unique_ptr<memory::Memory> memory_;
+  std::unique_ptr<net::Client> net_;
+  std::unique_ptr<tool::Registry> tools_;
+  std::unique_ptr<model::Router> router_;
+  std::unique_ptr<agent::Agent> agent_;
+};
+
+// The models of keel.toml. A kind that this program cannot run is an error with its line.
+Status add_models(const config::Config& config, model::Router& router);
+// Every tool, one line each.
+Status add_tools(tool::Registry& registry);
+
+}  // namespace keel::app
