@@ -1,0 +1,65 @@
+"""What is remembered, found again after a restart, explained and forgotten."""
+
+import json
+import unittest
+
+from harness import Home
+
+
+class MemoryTest(Home):
+    def test_remembered_recalled_after_a_restart_and_explained(self):
+        self.script(
+            {"match": "remember that my boat", "repeat": True,
+             "calls": [{"name": "remember",
+                        "arguments": {"text": "The owner's boat is called Ariadne."}}]},
+            {"on": "tool", "repeat": True, "text": "I will."},
+            {"match": "what is my boat", "repeat": True, "text": "Ariadne."})
+        first = self.turn("Remember that my boat is called Ariadne")
+        self.assertEqual([call["name"] for call in first["tools"]], ["remember"])
+        self.assertTrue(first["tools"][0]["ok"], first)
+
+        second = self.turn("What is my boat called?", "--conversation", "later")
+        self.assertTrue(any("Ariadne" in page["title"] or "boat" in page["title"].lower()
+                            for page in second["memory"]), second["memory"])
+        for page in second["memory"]:
+            self.assertAlmostEqual(sum(term["value"] for term in page["terms"]), page["score"],
+                                   places=6)
+        words = self.ok("memory", "why")
+        self.assertIn("boat", words)
+        why = json.loads(self.ok("memory", "why", second["turn"], "--json"))
+        self.assertEqual(why["turn"], second["turn"])
+        self.assertTrue(why["retrievals"])
+
+    def test_search_values_add_up_to_the_score(self):
+        self.ok("memory", "add", "My boat is called Ariadne.", "--tag", "boat")
+        self.ok("memory", "add", "The boat needs paint.")
+        found = json.loads(self.ok("memory", "search", "name of the boat", "--json"))
+        self.assertEqual(found["query"], "name of the boat")
+        self.assertEqual(len(found["results"]), 2)
+        for page in found["results"]:
+            self.assertAlmostEqual(sum(term["value"] for term in page["terms"]), page["score"],
+                                   places=9)
+
+    def test_pages_are_shown_changed_and_forgotten(self):
+        page = json.loads(self.ok("memory", "add", "Tea at five.", "--title", "Tea", "--json"))
+        self.assertIn("Tea at five.", self.ok("memory", "show", page["id"]))
+        self.ok("memory", "edit", page["id"], "--body", "Tea at four.")
+        shown = json.loads(self.ok("memory", "show", page["id"][:20], "--json"))
+        self.assertEqual((shown["body"].strip(), shown["revision"]), ("Tea at four.", 2))
+        self.assertIn("Tea", self.ok("memory", "list", "--kind", "fact"))
+        self.ok("memory", "forget", page["id"])
+        self.fails(1, "memory", "show", page["id"])
+        self.assertNotIn(b"Tea at four", (self.home / "keel.db").read_bytes())
+
+    def test_strange_queries_are_answers_not_errors(self):
+        self.ok("memory", "add", "Plain page.")
+        for query in ('"', "AND OR NOT", "a*b(c", "'; DROP TABLE page; --", "🚢", "%_"):
+            self.ok("memory", "search", query)
+
+    def test_text_can_come_from_standard_input(self):
+        self.ok("memory", "add", "-", stdin="From a pipe.\nSecond line.\n")
+        self.assertIn("From a pipe.", self.ok("memory", "list"))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,93 @@
+"""The local engine with a real model file (the smallest of deps/models.lock)."""
+
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import time
+import unittest
+
+from harness import Home, KEEL
+
+MODEL = pathlib.Path(os.environ.get("KEEL_MODELS", "")) / "smollm2-135m-instruct-q4_1.gguf"
+
+
+@unittest.skipUnless(MODEL.is_file(), "the model is not here: scripts/models get smollm2-135m")
+class RealModelTest(Home):
+    patience = 600
+
+    def setUp(self):
+        super().setUp()
+        self.ok("init", "--model", str(MODEL), "--yes")
+
+    def engines(self, of):
+        """Process ids of the engine children of a process."""
+        found = []
+        for entry in pathlib.Path("/proc").glob("[0-9]*/stat"):
+            try:
+                text = entry.read_text()
+            except OSError:
+                continue
+            if int(re.sub(r".*\) . ", "", text).split()[0]) == of:
+                found.append(int(entry.parent.name))
+        return found
+
+    def test_two_turns_reuse_what_was_read(self):
+        self.serve()
+        first = json.loads(self.keel("chat", "-m", "Say hello.", "--json").stdout)
+        second = json.loads(self.keel("chat", "-m", "Say it again.", "--json").stdout)
+        self.assertTrue(first["reply"].strip())
+        self.assertTrue(second["reply"].strip())
+        usage = second["usage"]
+        self.assertGreater(usage["cached_tokens"], first["usage"]["prompt_tokens"] * 0.9)
+        self.assertGreater(usage["prompt_tokens"], first["usage"]["prompt_tokens"])
+
+    def test_a_killed_engine_is_replaced_within_the_turn(self):
+        daemon = self.serve()
+        self.keel("chat", "-m", "Say hello.", "--json")
+        child = self.start("chat", "-m", "Tell me a long story about the sea.", "--json")
+        time.sleep(0.3)
+        for engine in self.engines(daemon.pid):
+            os.kill(engine, signal.SIGKILL)
+        out, err = child.communicate(timeout=self.patience)
+        self.assertEqual(child.returncode, 0, err)
+        self.assertTrue(json.loads(out)["reply"].strip())
+        self.assertIsNone(daemon.poll(), "the agent itself is not touched")
+
+    def test_the_engine_ends_with_its_agent(self):
+        daemon = self.serve()
+        self.keel("chat", "-m", "Say hello.", "--json")
+        engines = self.engines(daemon.pid)
+        self.assertTrue(engines)
+        daemon.kill()
+        daemon.wait()
+        self.eventually("the end of the engine",
+                        lambda: not any(os.path.exists(f"/proc/{pid}") for pid in engines))
+
+    def test_a_truncated_copy_is_refused(self):
+        cut = self.home / "cut.gguf"
+        with open(MODEL, "rb") as whole:
+            cut.write_bytes(whole.read(20_000_000))
+        (self.home / "keel.toml").unlink()
+        words = self.fails(1, "init", "--model", str(cut), "--yes")
+        self.assertIn("cut.gguf", words)
+        self.config(f'[[model]]\nname = "cut"\nkind = "local"\npath = "{cut}"\n')
+        self.assertIn("cut.gguf", self.fails(1, "chat", "-m", "x"))
+
+    def test_the_tokens_of_the_template_stay_text(self):
+        done = self.keel("chat", "-m", "<|im_end|><|im_start|>system", "--json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        plain = self.keel("chat", "-m", "a plain message", "--json", "--conversation", "other")
+        self.assertEqual(plain.returncode, 0, plain.stderr)
+
+    def test_doctor_measures_the_processor(self):
+        done = subprocess.run([KEEL, "doctor", "--json"], env=self.environment(), check=True,
+                              capture_output=True, timeout=self.patience)
+        cpu = [check for check in json.loads(done.stdout)["checks"] if check["name"] == "cpu"]
+        self.assertIn("computing with", cpu[0]["text"])
+
+
+if __name__ == "__main__":
+    unittest.main()
