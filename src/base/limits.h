@@ -124,6 +124,7 @@ inline constexpr std::size_t gateway_clients =
     32;  // connections to the daemon's socket; more are refused
 inline constexpr std::size_t gateway_client_frames =
     4096;  // waiting for one client; one that is slower is dropped
+inline constexpr std::size_t gateway_client_bytes = 16u << 20;  // of those frames together
 inline constexpr std::size_t request_bytes =
     8u << 20;                             // one request of a client, JSON escapes included
 inline constexpr auto drain_time = 10s;   // from the signal to the end of the daemon

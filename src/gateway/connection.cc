@@ -16,7 +16,7 @@ Result<Json> nothing(const Status& status) {
 
 Connection::Connection(agent::Session& session, rt::Fd socket, const std::atomic<bool>& draining)
     : session_(session), draining_(draining), socket_(std::move(socket)) {
-  out_.push(encode(Greeting{protocol_version, ::getpid()}));
+  enqueue(encode(Greeting{protocol_version, ::getpid()}));
   writer_ = rt::start_thread("client-write", [this](std::stop_token) { write_loop(); });
   reader_ = rt::start_thread("client-read", [this](std::stop_token) { read_loop(); });
 }
@@ -41,6 +41,7 @@ void Connection::hang_up() {
 
 void Connection::write_loop() {
   while (std::optional<std::string> frame = out_.pop()) {
+    waiting_bytes_ -= frame->size();
     if (!socket_.send(*frame)) return;
   }
 }
@@ -108,8 +109,19 @@ void Connection::answer(Result<Json> result) {
   }
 }
 
+// False if the client has too much waiting. One frame may always wait, however large it is.
+bool Connection::enqueue(std::string frame) {
+  const std::size_t bytes = frame.size();
+  const std::size_t before = waiting_bytes_.fetch_add(bytes);
+  if (before > 0 && before + bytes > limits::gateway_client_bytes) return false;
+  return out_.push(std::move(frame));
+}
+
 void Connection::send(const Reply& reply) {
-  if (out_.push(encode(reply)) || reader_ended_) return;
+  // Nobody reads what a client that left or was dropped is sent: its turn must not pay for the
+  // encoding either.
+  if (reader_ended_ || dropped_) return;
+  if (enqueue(encode(reply)) || reader_ended_ || dropped_.exchange(true)) return;
   log::warn("gateway", "a client does not read its answers and was dropped");
   socket_.shut_down();
 }

@@ -37,14 +37,17 @@ class Connection {
   void start_work(Request request);
   void work(const Request& request, std::stop_token stop);
   void send(const Reply& reply);
+  bool enqueue(std::string frame);
   void answer(Result<Json> result);
 
   agent::Session& session_;
   const std::atomic<bool>& draining_;
   rt::FrameSocket socket_;
   rt::Queue<std::string> out_{limits::gateway_client_frames};
+  std::atomic<std::size_t> waiting_bytes_{0};  // in out_; only grows after a refusal
   std::atomic<bool> reader_ended_{false};
   std::atomic<bool> working_{false};
+  std::atomic<bool> dropped_{false};  // it did not read; nothing is sent to it any more
   std::mutex stop_mutex_;
   std::stop_source stop_;
   rt::Thread worker_;
