@@ -10,14 +10,14 @@
 #include "base/text.h"
 #include "gateway/client.h"
 #include "memory/memory.h"
+#include "model/local/cpu.h"
+#include "model/local/gguf_check.h"
 #include "store/database.h"
 #include "store/journal.h"
 #include "ui/cells.h"
 #include "ui/terminal.h"
 #ifdef KEEL_WITH_LLAMA
-#include "model/local/cpu.h"
-#include "model/local/engine.h"
-#include "model/local/gguf_check.h"
+#include "model/engine/engine.h"
 #endif
 
 namespace keel::app {

@@ -2,7 +2,7 @@
 #include "app/licences.h"
 #include "app/report.h"
 #ifdef KEEL_WITH_LLAMA
-#include "model/local/engine.h"
+#include "model/engine/engine.h"
 #endif
 
 namespace keel::app {

@@ -11,10 +11,8 @@
 #include "app/setup.h"
 #include "base/limits.h"
 #include "base/text.h"
-#include "rt/file.h"
-#ifdef KEEL_WITH_LLAMA
 #include "model/local/gguf_check.h"
-#endif
+#include "rt/file.h"
 
 namespace keel::app {
 namespace {
@@ -62,9 +60,7 @@ Result<std::string> model_path(const std::string& asked, const std::string& home
     return fail(Code::not_found, fmt::format("there is no model file {}", path),
                 "Give the path of a GGUF file that is there.");
   }
-#ifdef KEEL_WITH_LLAMA
   TRY(local::check_gguf(absolute.string()));
-#endif
   return absolute.lexically_normal().string();
 }
 

@@ -10,10 +10,8 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "gateway/client.h"
-#include "rt/file.h"
-#ifdef KEEL_WITH_LLAMA
 #include "model/local/gguf_check.h"
-#endif
+#include "rt/file.h"
 
 namespace keel::app {
 namespace {
@@ -80,7 +78,6 @@ Status use(const std::string& name) {
   return {};
 }
 
-#ifdef KEEL_WITH_LLAMA
 Result<Json> file_facts(const config::ModelConfig& model) {
   local::GgufInfo info = TRY(local::check_gguf(model.path));
   return Json{{"architecture", info.architecture},
@@ -93,12 +90,6 @@ Result<Json> file_facts(const config::ModelConfig& model) {
               {"bytes", info.file_bytes},
               {"chat_template", info.has_chat_template}};
 }
-#else
-Result<Json> file_facts(const config::ModelConfig&) {
-  return fail(Code::unsupported, "this keel was built without the local engine",
-              "Build it with ./dev build.");
-}
-#endif
 
 Status info(std::string name, bool json) {
   config::Config config = TRY(need_config());

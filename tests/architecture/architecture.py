@@ -13,9 +13,9 @@ import re
 import sys
 
 PAIRS_MAX = 8
-# One file pair per tool, command or channel; the engine's child side is to become a folder of
-# its own.
-MANY_PAIRS = {"tool", "app", "channel", "model/local"}
+# One file pair per tool, command or channel.
+MANY_PAIRS = {"tool", "app", "channel"}
+ENGINE = "model/engine"  # the only room that sees llama.cpp
 VAGUE = {"util", "utils", "common", "core", "manager", "helpers", "misc"}
 
 # Foreign headers with one owner: pattern, the room that owns them.
@@ -23,8 +23,8 @@ OWNERS = [
     (r"sqlite3(ext)?\.h$", "store"),
     (r"curl/", "net"),
     (r"boost/", "net"),
-    (r"(llama|llama-cpp|gguf)\.h$", "model/local"),
-    (r"ggml[\w-]*\.h$", "model/local"),
+    (r"(llama|llama-cpp|gguf)\.h$", ENGINE),
+    (r"ggml[\w-]*\.h$", ENGINE),
 ]
 # llama.cpp's common/ changes every few weeks, so exactly one file may see it.
 COMMON = re.compile(
@@ -90,18 +90,18 @@ class Architecture:
                 match = re.match(r'\s*#\s*include\s*([<"])([^>"]+)[>"]', line)
                 if match:
                     self.check_include(f"src/{name}:{number}", room, *match.groups())
-                    if room == "model/local" and self.is_common(room, *match.groups()):
+                    if room == ENGINE and self.is_common(room, *match.groups()):
                         common_users.append(name)
         users = sorted({re.sub(r"\.(h|cc)$", "", name) for name in common_users})
         if len(users) > 1:
-            self.report("common", "src/model/local",
+            self.report("common", f"src/{ENGINE}",
                         f"{users} include llama.cpp's common/; one may")
         self.check_shape(files)
         return self.findings
 
     def is_common(self, room, kind, target):
         """Such headers have short names; none of ours is included without its room."""
-        if (self.src / target).is_file() or kind == "<" and room != "model/local":
+        if (self.src / target).is_file() or kind == "<" and room != ENGINE:
             return False
         return COMMON.match(target) is not None
 
@@ -111,8 +111,8 @@ class Architecture:
                 self.report("owner", where, f"{target} belongs to {owner}/ alone")
                 return
         if self.is_common(room, kind, target):
-            if room != "model/local":
-                self.report("owner", where, f"{target} belongs to model/local/ alone")
+            if room != ENGINE:
+                self.report("owner", where, f"{target} belongs to {ENGINE}/ alone")
             return
         if kind == "<":
             if (self.src / target).is_file():

@@ -96,7 +96,7 @@ std::string processor_name() {
 
 // What the choice depends on; when any of it changes the choice is made again.
 std::string fingerprint(const std::vector<Library>& libraries) {
-  std::string facts = KEEL_LLAMA_VERSION "\n" KEEL_GGML_VERSION "\n";
+  std::string facts = KEEL_ENGINE_ID "\n";
   for (const Library& library : libraries) facts += library.path + " " + library.facts + "\n";
   facts += processor_name();
   utsname system{};

@@ -1,77 +1,14 @@
-#include "model/local/gguf_check.h"
-
-#include <ggml.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <cstring>
 #include <filesystem>
 #include <fstream>
+
+#include "model/local/gguf_check_fixture_test.h"
 
 namespace keel::local {
 namespace {
 
-template <class T>
-void put(std::string& out, T value) {
-  out.append(reinterpret_cast<const char*>(&value), sizeof value);
-}
-void put_string(std::string& out, const std::string& text) {
-  put<std::uint64_t>(out, text.size());
-  out += text;
-}
-
-struct Made {
-  std::uint32_t version = 3;
-  std::uint64_t tensors = 1;
-  std::uint64_t keys = 4;
-  std::uint32_t alignment = 32;
-  std::uint32_t dimensions = 2;
-  std::uint64_t row = 256;
-  std::uint64_t rows = 2;
-  std::uint32_t type = 12;  // q4_K
-  std::uint64_t offset = 0;
-  std::uint64_t items = 3;
-  std::uint32_t item_type = 8;  // string
-  std::string second_key = "llama.context_length";
-
-  std::string bytes() const {
-    std::string out = "GGUF";
-    put(out, version);
-    put(out, tensors);
-    put(out, keys);
-    put_string(out, "general.architecture");
-    put<std::uint32_t>(out, 8);
-    put_string(out, "llama");
-    put_string(out, second_key);
-    put<std::uint32_t>(out, 4);
-    put<std::uint32_t>(out, 2048);
-    put_string(out, "general.alignment");
-    put<std::uint32_t>(out, 4);
-    put(out, alignment);
-    put_string(out, "tokenizer.ggml.tokens");
-    put<std::uint32_t>(out, 9);
-    put(out, item_type);
-    put(out, items);
-    for (int i = 0; i < 3; ++i) put_string(out, "t");
-    put_string(out, "w");
-    put(out, dimensions);
-    put(out, row);
-    put(out, rows);
-    put(out, type);
-    put(out, offset);
-    while (out.size() % 32 != 0) out += '\0';
-    out.append(288, '\1');
-    return out;
-  }
-};
-
-Result<GgufInfo> check(const std::string& bytes) {
-  return check_gguf_bytes(bytes, bytes.size(), "m.gguf");
-}
-std::string problem(const std::string& bytes) {
-  const auto result = check(bytes);
-  return result ? "" : result.error().message;
-}
 template <class Change>
 std::string problem_with(Change change) {
   Made made;
@@ -151,28 +88,6 @@ TEST(Gguf, PathsThatAreNoModelAreNamed) {
             std::string::npos);
   EXPECT_EQ(check_gguf((folder / "none.gguf").string()).error().code, Code::not_found);
   std::filesystem::remove_all(folder);
-}
-
-// The check's table of types must be the library's.
-TEST(Gguf, TypesAreThoseOfTheLibrary) {
-  for (int type = 0; type < GGML_TYPE_COUNT; ++type) {
-    const auto id = static_cast<ggml_type>(type);
-    const bool known = ggml_blck_size(id) > 0 && ggml_type_size(id) > 0;
-    Made made;
-    made.type = static_cast<std::uint32_t>(type);
-    made.row = 256;
-    made.rows = 1;
-    std::string bytes = made.bytes();
-    if (!known) {
-      EXPECT_NE(problem(bytes).find("does not know"), std::string::npos) << type;
-      continue;
-    }
-    const std::size_t wanted = bytes.size() - 288 + ggml_row_size(id, 256);
-    bytes.resize(wanted);
-    EXPECT_EQ(problem(bytes), "") << ggml_type_name(id);
-    bytes.resize(wanted - 1);
-    EXPECT_NE(problem(bytes), "") << ggml_type_name(id);
-  }
 }
 
 }  // namespace

@@ -11,7 +11,6 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "model/local/cpu.h"
-#include "model/local/engine.h"
 #include "model/local/gguf_check.h"
 #include "model/local/protocol.h"
 #include "rt/child.h"

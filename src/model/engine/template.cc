@@ -1,4 +1,4 @@
-#include "model/local/template.h"
+#include "model/engine/template.h"
 
 #include <chat.h>
 #include <json-schema-to-grammar.h>

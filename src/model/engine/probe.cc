@@ -1,4 +1,4 @@
-#include "model/local/probe.h"
+#include "model/engine/probe.h"
 
 #include <ggml-alloc.h>
 #include <ggml-backend.h>
@@ -15,7 +15,7 @@
 #include <random>
 
 #include "base/json.h"
-#include "model/local/engine.h"
+#include "model/engine/engine.h"
 #include "rt/frame.h"
 
 namespace keel::local {

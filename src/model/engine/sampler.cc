@@ -1,3 +1,5 @@
+#include "model/engine/sampler.h"
+
 #include <llama.h>
 
 #include <algorithm>
@@ -7,7 +9,6 @@
 #include <vector>
 
 #include "base/text.h"
-#include "model/local/context.h"
 
 namespace keel::local {
 namespace {

@@ -1,4 +1,4 @@
-#include "model/local/engine.h"
+#include "model/engine/engine.h"
 
 #include <llama.h>
 #include <signal.h>
@@ -12,12 +12,12 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
-#include "model/local/context.h"
-#include "model/local/generator.h"
+#include "model/engine/context.h"
+#include "model/engine/generator.h"
+#include "model/engine/probe.h"
+#include "model/engine/template.h"
 #include "model/local/gguf_check.h"
-#include "model/local/probe.h"
 #include "model/local/protocol.h"
-#include "model/local/template.h"
 #include "rt/fd.h"
 #include "rt/frame.h"
 #include "rt/queue.h"

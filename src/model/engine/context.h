@@ -18,12 +18,11 @@
 #include <vector>
 
 #include "base/result.h"
+#include "model/engine/template.h"
 #include "model/local/protocol.h"
-#include "model/local/template.h"
 
 struct llama_context;
 struct llama_model;
-struct llama_sampler;
 struct llama_vocab;
 
 namespace keel::local {
@@ -97,39 +96,6 @@ class Context {
   std::string live_;
   std::vector<Token> ledger_;
   std::list<Parked> parked_;  // the latest first
-};
-
-// The next token from the logits: greedy without sorting at temperature 0; a grammar is asked about
-// the chosen token first and about others only if it refuses that one.
-class Sampler {
- public:
-  Sampler(const llama_vocab* vocab, const model::Sampling& sampling);
-  ~Sampler();
-  Sampler(const Sampler&) = delete;
-  Sampler& operator=(const Sampler&) = delete;
-
-  // From now on tokens must fit; lazy: from the first trigger on. With `tool` only that one may be
-  // called.
-  Status set_grammar(const Prompt& prompt, bool lazy, const std::string& tool = {});
-  void drop_grammar();
-  // For the next choice only: no token for which `banned` is true.
-  void ban(std::function<bool(Token)> banned) { banned_ = std::move(banned); }
-  Result<Token> choose(const float* logits);
-  Status accept(Token token);
-
- private:
-  bool fits(Token token);
-  Token choose_free(const float* logits);
-  Token choose_fitting(const float* logits);
-
-  const llama_vocab* vocab_;
-  std::int32_t n_vocab_;
-  bool greedy_;
-  llama_sampler* chain_ = nullptr;
-  llama_sampler* grammar_ = nullptr;
-  std::function<bool(Token)> banned_;
-  struct Candidates;
-  std::unique_ptr<Candidates> candidates_;
 };
 
 // How many threads to compute with when nobody says: the physical cores this process may use, less

@@ -1,4 +1,4 @@
-#include "model/local/context.h"
+#include "model/engine/context.h"
 
 #include <ggml-backend.h>
 #include <ggml-cpu.h>

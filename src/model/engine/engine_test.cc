@@ -1,6 +1,6 @@
 // The engine with real models. They are looked for in deps/.cache/models; without one these tests
 // are skipped and say so. The test program is also the engine's program: main() below.
-#include "model/local/local_model.h"
+#include "model/engine/engine.h"
 
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -16,7 +16,7 @@
 
 #include "base/clock.h"
 #include "model/local/cpu.h"
-#include "model/local/engine.h"
+#include "model/local/local_model.h"
 #include "rt/child.h"
 #include "rt/file.h"
 #include "rt/thread.h"

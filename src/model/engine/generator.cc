@@ -1,4 +1,4 @@
-#include "model/local/generator.h"
+#include "model/engine/generator.h"
 
 #include <algorithm>
 #include <chrono>

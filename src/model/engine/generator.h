@@ -9,10 +9,11 @@
 #include <string>
 
 #include "base/result.h"
-#include "model/local/context.h"
+#include "model/engine/context.h"
+#include "model/engine/sampler.h"
+#include "model/engine/template.h"
 #include "model/local/protocol.h"
 #include "model/local/reply.h"
-#include "model/local/template.h"
 
 namespace keel::local {
 
