@@ -69,6 +69,7 @@ FINE = {
     "owned at once": cc("auto x = std::unique_ptr<T>(new T(1)); std::unique_ptr<T> y(new T);"),
     "an example's home": {"docs/page.md": "# T\n\n`/home/owner/notes`\n"},
     "deleted function": cc("struct A { A(const A&) = delete; };"),
+    "included twice": {"src/base/text.h": "// tidy: pragma allowed, for a reason\nint f();\n"},
     "said so": cc("auto* x = new T;  // tidy: new allowed, the library takes it"),
     "member called system": cc("int x = status.system(1);"),
     "raw string": cc('const char* q = R"(system("x") {{{ new)";'),

@@ -1,0 +1,250 @@
+#include "model/kernel/attention.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <thread>
+#include <utility>
+
+#include "base/result.h"
+#include "model/kernel/attention_block.h"
+
+namespace keel::kernel {
+namespace {
+
+constexpr int kReadingRows = 32;  // from so many rows on, threads share rows and not the cache
+constexpr int kVector = 16;       // head sizes are multiples of it
+constexpr int kSpins = 4096;      // before a waiting thread lets others run
+constexpr float kLog2E = 1.44269504F;
+
+#if defined(__x86_64__)
+constexpr std::array<std::pair<Isa, std::string_view>, 2> kIsas = {
+    {{Isa::avx512, "avx512"}, {Isa::avx2, "avx2"}}};
+TileFunction tile_function(Isa isa) {
+  return isa == Isa::avx512 ? attend_avx512 : attend_avx2;
+}
+#else
+constexpr std::array<std::pair<Isa, std::string_view>, 0> kIsas = {};
+TileFunction tile_function(Isa) {
+  return nullptr;
+}
+#endif
+
+int ceil_divide(int a, int b) {
+  return (a + b - 1) / b;
+}
+
+int queries_per_kv_head(const AttentionInput& input) {
+  return input.heads / input.kv_heads;
+}
+
+float* aligned(std::vector<float>& store, std::size_t& used, std::size_t count) {
+  float* at = store.data() + used;
+  used += (count + kVector - 1) / kVector * kVector;
+  return at;
+}
+
+}  // namespace
+
+std::optional<Isa> isa_from_name(std::string_view name) {
+  for (const auto& [isa, text] : kIsas) {
+    if (text == name) return isa;
+  }
+  return std::nullopt;
+}
+
+std::string_view isa_name(Isa isa) {
+  return isa == Isa::avx512 ? "avx512" : "avx2";
+}
+
+std::vector<Isa> isas_of_this_build() {
+  std::vector<Isa> isas;
+  for (const auto& [isa, name] : kIsas) isas.push_back(isa);
+  return isas;
+}
+
+bool attention_fits(const AttentionInput& input) {
+  return input.kv_heads > 0 && input.heads % input.kv_heads == 0 &&
+         input.heads / input.kv_heads <= kBlockQueries && input.head_size % kVector == 0 &&
+         input.head_size <= kHeadSizeMax && input.rows > 0 && input.positions > 0;
+}
+
+// What one thread works in.
+struct Attention::Scratch {
+  std::vector<float> store;
+  Block block;
+
+  void fit(int head_size) {
+    if (block.head_size == head_size) return;
+    const auto size = static_cast<std::size_t>(head_size);
+    constexpr std::size_t queries = kBlockQueries;
+    store.assign(2 * queries * size + 2 * queries + queries * kTile + 2 * size * kTile +
+                     std::size_t{8} * kVector,
+                 0.0F);
+    std::size_t used = 0;
+    block.queries = aligned(store, used, queries * size);
+    block.sums = aligned(store, used, queries * size);
+    block.maximum = aligned(store, used, queries);
+    block.total = aligned(store, used, queries);
+    block.scores = aligned(store, used, queries * kTile);
+    block.keys = aligned(store, used, size * kTile);
+    block.values = aligned(store, used, size * kTile);
+    block.head_size = head_size;
+  }
+
+  // The queries of rows [row, row + rows) that share head `kv_head`.
+  void begin(const AttentionInput& input, int kv_head, int row, int rows) {
+    const int group = queries_per_kv_head(input);
+    block.count = rows * group;
+    float* to = const_cast<float*>(block.queries);  // the block only reads them
+    for (int r = 0; r < rows; ++r) {
+      for (int g = 0; g < group; ++g) {
+        const float* from = input.query + static_cast<std::size_t>(row + r) * input.query_row +
+                            static_cast<std::size_t>(kv_head * group + g) * input.query_head;
+        for (int d = 0; d < input.head_size; ++d) *to++ = from[d] * input.scale * kLog2E;
+      }
+    }
+    std::fill_n(block.sums, block.count * input.head_size, 0.0F);
+    std::fill_n(block.maximum, block.count, -std::numeric_limits<float>::infinity());
+    std::fill_n(block.total, block.count, 0.0F);
+  }
+
+  void walk(const AttentionInput& input, TileFunction attend, int kv_head, int row, int from,
+            int to) {
+    Tile tile;
+    tile.key_position = input.key_position;
+    tile.value_position = input.value_position;
+    tile.mask_row = input.mask_row;
+    tile.queries_per_row = queries_per_kv_head(input);
+    for (int at = from; at < to; at += kTile) {
+      const auto position = static_cast<std::size_t>(at);
+      const auto head = static_cast<std::size_t>(kv_head);
+      tile.keys = input.keys + position * input.key_position + head * input.key_head;
+      tile.values = input.values + position * input.value_position + head * input.value_head;
+      tile.positions = std::min(kTile, to - at);
+      tile.mask = input.mask == nullptr
+                      ? nullptr
+                      : input.mask + static_cast<std::size_t>(row) * input.mask_row + position;
+      attend(block, tile);
+    }
+  }
+};
+
+Attention::Attention(Isa isa, int threads_max) : isa_(isa) {
+  for (int i = 0; i < threads_max; ++i) scratch_.push_back(std::make_unique<Scratch>());
+}
+Attention::~Attention() = default;
+
+void Attention::prepare(const AttentionInput& input) {
+  if (input.rows >= kReadingRows) return;
+  const std::size_t wanted = scratch_.size() * static_cast<std::size_t>(input.rows) *
+                             static_cast<std::size_t>(input.heads) *
+                             static_cast<std::size_t>(input.head_size + 2);
+  if (partial_.size() < wanted) partial_.resize(wanted);
+}
+
+void Attention::run(const AttentionInput& input, int thread, int threads) {
+  KEEL_ASSERT(threads <= static_cast<int>(scratch_.size()));
+  scratch_[static_cast<std::size_t>(thread)]->fit(input.head_size);
+  if (input.rows >= kReadingRows) {
+    run_reading(input, thread, threads);
+  } else {
+    run_writing(input, thread, threads);
+  }
+}
+
+// Many rows: a thread takes a few rows of one head, all of the cache, and is done with them.
+void Attention::run_reading(const AttentionInput& input, int thread, int threads) {
+  Scratch& own = *scratch_[static_cast<std::size_t>(thread)];
+  const int group = queries_per_kv_head(input);
+  const int rows_each = std::max(1, kBlockQueries / group);
+  const int blocks = ceil_divide(input.rows, rows_each);
+  for (int task = thread; task < blocks * input.kv_heads; task += threads) {
+    const int row = task / input.kv_heads * rows_each;
+    const int kv_head = task % input.kv_heads;
+    const int rows = std::min(rows_each, input.rows - row);
+    own.begin(input, kv_head, row, rows);
+    own.walk(input, tile_function(isa_), kv_head, row, 0, input.positions);
+    for (int m = 0; m < own.block.count; ++m) {
+      const float inverse = own.block.total[m] > 0 ? 1.0F / own.block.total[m] : 0.0F;
+      float* to = input.result + static_cast<std::size_t>((row + m / group) * input.heads +
+                                                          kv_head * group + m % group) *
+                                     static_cast<std::size_t>(input.head_size);
+      const float* from = own.block.sums + m * input.head_size;
+      for (int d = 0; d < input.head_size; ++d) to[d] = from[d] * inverse;
+    }
+  }
+}
+
+// Few rows: each thread takes a part of the cache for all of them; the parts are put together at
+// the end.
+void Attention::run_writing(const AttentionInput& input, int thread, int threads) {
+  Scratch& own = *scratch_[static_cast<std::size_t>(thread)];
+  const int group = queries_per_kv_head(input);
+  const int rows_each = std::max(1, kBlockQueries / group);
+  const int tiles = ceil_divide(input.positions, kTile);
+  const int from = std::min(input.positions, tiles * thread / threads * kTile);
+  const int to = std::min(input.positions, tiles * (thread + 1) / threads * kTile);
+  const auto stride = static_cast<std::size_t>(input.head_size + 2);
+  const std::size_t part = static_cast<std::size_t>(thread) *
+                           static_cast<std::size_t>(input.rows * input.heads) * stride;
+  for (int row = 0; row < input.rows; row += rows_each) {
+    const int rows = std::min(rows_each, input.rows - row);
+    for (int kv_head = 0; kv_head < input.kv_heads; ++kv_head) {
+      own.begin(input, kv_head, row, rows);
+      own.walk(input, tile_function(isa_), kv_head, row, from, to);
+      for (int m = 0; m < own.block.count; ++m) {
+        const int query = (row + m / group) * input.heads + kv_head * group + m % group;
+        float* out = partial_.data() + part + static_cast<std::size_t>(query) * stride;
+        out[0] = own.block.maximum[m];
+        out[1] = own.block.total[m];
+        std::copy_n(own.block.sums + m * input.head_size, input.head_size, out + 2);
+      }
+    }
+  }
+  meet(threads);
+  combine(input, thread, threads);
+}
+
+void Attention::combine(const AttentionInput& input, int thread, int threads) {
+  const auto stride = static_cast<std::size_t>(input.head_size + 2);
+  const int queries = input.rows * input.heads;
+  for (int query = thread; query < queries; query += threads) {
+    float* to =
+        input.result + static_cast<std::size_t>(query) * static_cast<std::size_t>(input.head_size);
+    std::fill_n(to, input.head_size, 0.0F);
+    float most = -std::numeric_limits<float>::infinity();
+    const auto part = [&](int of) {
+      return partial_.data() + static_cast<std::size_t>(of * queries + query) * stride;
+    };
+    for (int of = 0; of < threads; ++of) most = std::max(most, part(of)[0]);
+    float total = 0.0F;
+    for (int of = 0; of < threads; ++of) {
+      const float* from = part(of);
+      if (from[1] <= 0.0F) continue;
+      const float factor = std::exp2(from[0] - most);
+      total += from[1] * factor;
+      for (int d = 0; d < input.head_size; ++d) to[d] += from[d + 2] * factor;
+    }
+    const float inverse = total > 0 ? 1.0F / total : 0.0F;
+    for (int d = 0; d < input.head_size; ++d) to[d] *= inverse;
+  }
+}
+
+// Every thread waits until all have come. They run on processors of their own as a rule, so they
+// spin; on a loaded machine they give way.
+void Attention::meet(int threads) {
+  if (threads == 1) return;
+  const int round = round_.load(std::memory_order_acquire);
+  if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == threads) {
+    arrived_.store(0, std::memory_order_relaxed);
+    round_.store(round + 1, std::memory_order_release);
+    return;
+  }
+  for (int spins = 0; round_.load(std::memory_order_acquire) == round; ++spins) {
+    if (spins > kSpins) std::this_thread::yield();
+  }
+}
+
+}  // namespace keel::kernel

@@ -1,0 +1,201 @@
+// tidy: pragma allowed, it is included once for each instruction set
+//
+// The arithmetic of one tile, written once against vector operations that the including file
+// defines for its instruction set: V, W, load, store, spread, fma, add, mul, max_of, zero,
+// from_half, transpose, exp2_of, largest, total_of. Not a header of its own: it is included by
+// attention_avx512.cc and attention_avx2.cc, each time inside an anonymous namespace.
+
+// scores[m][0..C*W) = queries[m] . keys of C*W positions, for M queries.
+template <int M, int C>
+KEEL_TARGET void score(const float* queries, int head_size, const float* keys, float* scores) {
+  V sum[M][C];
+#pragma GCC unroll 4
+  for (int m = 0; m < M; ++m) {
+#pragma GCC unroll 4
+    for (int c = 0; c < C; ++c) sum[m][c] = zero();
+  }
+  for (int d = 0; d < head_size; ++d) {
+    V key[C];
+#pragma GCC unroll 4
+    for (int c = 0; c < C; ++c) key[c] = load(keys + d * kTile + c * W);
+#pragma GCC unroll 4
+    for (int m = 0; m < M; ++m) {
+      const V query = spread(queries[m * head_size + d]);
+#pragma GCC unroll 4
+      for (int c = 0; c < C; ++c) sum[m][c] = fma(query, key[c], sum[m][c]);
+    }
+  }
+#pragma GCC unroll 4
+  for (int m = 0; m < M; ++m) {
+#pragma GCC unroll 4
+    for (int c = 0; c < C; ++c) store(scores + m * kTile + c * W, sum[m][c]);
+  }
+}
+
+// sums[m][0..C*W) += weights[m] . values, for M queries and C*W dimensions.
+template <int M, int C>
+KEEL_TARGET void weigh(const float* weights, const float* values, int head_size, float* sums) {
+  V sum[M][C];
+#pragma GCC unroll 4
+  for (int m = 0; m < M; ++m) {
+#pragma GCC unroll 4
+    for (int c = 0; c < C; ++c) sum[m][c] = load(sums + m * head_size + c * W);
+  }
+  for (int t = 0; t < kTile; ++t) {
+    V value[C];
+#pragma GCC unroll 4
+    for (int c = 0; c < C; ++c) value[c] = load(values + t * head_size + c * W);
+#pragma GCC unroll 4
+    for (int m = 0; m < M; ++m) {
+      const V weight = spread(weights[m * kTile + t]);
+#pragma GCC unroll 4
+      for (int c = 0; c < C; ++c) sum[m][c] = fma(weight, value[c], sum[m][c]);
+    }
+  }
+#pragma GCC unroll 4
+  for (int m = 0; m < M; ++m) {
+#pragma GCC unroll 4
+    for (int c = 0; c < C; ++c) store(sums + m * head_size + c * W, sum[m][c]);
+  }
+}
+
+template <int M>
+KEEL_TARGET void score_all(const Block& block, int from) {
+  const float* queries = block.queries + from * block.head_size;
+  float* scores = block.scores + from * kTile;
+  for (int c = 0; c < kTile; c += kColumns * W)
+    score<M, kColumns>(queries, block.head_size, block.keys + c, scores + c);
+}
+
+template <int M>
+KEEL_TARGET void weigh_all(const Block& block, int from) {
+  const float* weights = block.scores + from * kTile;
+  float* sums = block.sums + from * block.head_size;
+  int d = 0;
+  for (; d + kColumns * W <= block.head_size; d += kColumns * W)
+    weigh<M, kColumns>(weights, block.values + d, block.head_size, sums + d);
+  for (; d < block.head_size; d += W)
+    weigh<M, 1>(weights, block.values + d, block.head_size, sums + d);
+}
+
+enum class Masked { none, all, some };
+
+Masked masked(const std::uint16_t* mask, int positions) {
+  constexpr std::uint16_t kMinusInfinity = 0xFC00;
+  std::uint32_t any = 0;
+  std::uint32_t all = 0xFFFF;
+  for (int i = 0; i < positions; ++i) {
+    any |= mask[i];
+    all &= static_cast<std::uint32_t>(mask[i] == kMinusInfinity ? 0xFFFF : 0);
+  }
+  return any == 0 ? Masked::none : all != 0 ? Masked::all : Masked::some;
+}
+
+// Adds the mask, and leaves out what lies behind the tile's last position. Scores are logarithms to
+// the base of 2 here.
+KEEL_TARGET void apply_mask(float* scores, const std::uint16_t* mask, int positions) {
+  constexpr float kLog2E = 1.44269504F;
+  alignas(64) std::uint16_t row[kTile] = {};
+  for (int i = 0; i < positions; ++i) row[i] = mask == nullptr ? 0 : mask[i];
+  for (int i = 0; i < kTile; i += W)
+    store(scores + i, fma(from_half(row + i), spread(kLog2E), load(scores + i)));
+  for (int i = positions; i < kTile; ++i) scores[i] = -std::numeric_limits<float>::infinity();
+}
+
+// Turns the scores of query `m` into weights under the largest score so far, to which the sums of
+// earlier tiles are scaled.
+KEEL_TARGET void soften(const Block& block, int m) {
+  float* scores = block.scores + m * kTile;
+  V most = load(scores);
+  for (int i = W; i < kTile; i += W) most = max_of(most, load(scores + i));
+  const float here = largest(most);
+  if (here == -std::numeric_limits<float>::infinity()) {
+    for (int i = 0; i < kTile; i += W) store(scores + i, zero());
+    return;
+  }
+  const float before = block.maximum[m];
+  const float now = before > here ? before : here;
+  if (now > before) {
+    const float factor = std::exp2(before - now);
+    float* sums = block.sums + m * block.head_size;
+    for (int d = 0; d < block.head_size; d += W)
+      store(sums + d, mul(load(sums + d), spread(factor)));
+    block.total[m] *= factor;
+    block.maximum[m] = now;
+  }
+  V total = zero();
+  for (int i = 0; i < kTile; i += W) {
+    const V weight = exp2_of(add(load(scores + i), spread(-now)));
+    store(scores + i, weight);
+    total = add(total, weight);
+  }
+  block.total[m] += total_of(total);
+}
+
+KEEL_TARGET void convert(const Block& block, const Tile& tile) {
+  const int head_size = block.head_size;
+  for (int p = 0; p < kTile; p += W) {
+    const int here = tile.positions - p;
+    if (here >= W) {
+      for (int d = 0; d < head_size; d += W) {
+        transpose(tile.keys + static_cast<std::size_t>(p) * tile.key_position + d,
+                  tile.key_position, block.keys + d * kTile + p);
+      }
+      continue;
+    }
+    for (int d = 0; d < head_size; d += W) {
+      alignas(64) std::uint16_t rows[W * W] = {};
+      for (int i = 0; i < here; ++i) {
+        std::memcpy(rows + i * W,
+                    tile.keys + static_cast<std::size_t>(p + i) * tile.key_position + d,
+                    W * sizeof(std::uint16_t));
+      }
+      transpose(rows, W, block.keys + d * kTile + p);
+    }
+  }
+  for (int p = 0; p < kTile; ++p) {
+    float* to = block.values + p * head_size;
+    const std::uint16_t* from = tile.values + static_cast<std::size_t>(p) * tile.value_position;
+    for (int d = 0; d < head_size; d += W)
+      store(to + d, p < tile.positions ? from_half(from + d) : zero());
+  }
+}
+
+// Whether any query of the block sees anything in this tile.
+bool visible(const Block& block, const Tile& tile) {
+  if (tile.mask == nullptr) return true;
+  for (int row = 0; row * tile.queries_per_row < block.count; ++row) {
+    if (masked(tile.mask + static_cast<std::size_t>(row) * tile.mask_row, tile.positions) !=
+        Masked::all)
+      return true;
+  }
+  return false;
+}
+
+KEEL_TARGET void mask_and_soften(const Block& block, const Tile& tile) {
+  for (int m = 0; m < block.count; ++m) {
+    const std::uint16_t* mask =
+        tile.mask == nullptr
+            ? nullptr
+            : tile.mask + static_cast<std::size_t>(m / tile.queries_per_row) * tile.mask_row;
+    const bool whole = tile.positions == kTile;
+    if (!whole || (mask != nullptr && masked(mask, tile.positions) != Masked::none))
+      apply_mask(block.scores + m * kTile, mask, tile.positions);
+    soften(block, m);
+  }
+}
+
+KEEL_TARGET void attend(const Block& block, const Tile& tile) {
+  if (!visible(block, tile)) return;
+  convert(block, tile);
+  int m = 0;
+  for (; m + 4 <= block.count; m += 4) score_all<4>(block, m);
+  if (block.count - m == 3) score_all<3>(block, m);
+  if (block.count - m == 2) score_all<2>(block, m);
+  if (block.count - m == 1) score_all<1>(block, m);
+  mask_and_soften(block, tile);
+  for (m = 0; m + 4 <= block.count; m += 4) weigh_all<4>(block, m);
+  if (block.count - m == 3) weigh_all<3>(block, m);
+  if (block.count - m == 2) weigh_all<2>(block, m);
+  if (block.count - m == 1) weigh_all<1>(block, m);
+}
