@@ -87,6 +87,7 @@ inline constexpr auto cpu_choice_time = 3s;                    // for all CPU li
 inline constexpr auto cpu_probe_time = 1500ms;                 // for one
 inline constexpr double cpu_probe_error =
     5e-4;  // normalised mean square error against exact arithmetic
+inline constexpr double attention_error = 1e-5;  // of keel's kernel, relative to the largest value
 
 // agent
 inline constexpr std::size_t message_bytes = 1u << 20;  // one message of the owner

@@ -136,7 +136,15 @@ Status Context::start(const LoadRequest& request) {
   params.n_seq_max = 1;
   params.n_threads = threads_;
   params.n_threads_batch = threads_;
+  // llama.cpp's own flash attention reads faster and writes slower than the plain path; keel's
+  // kernel does both faster (docs/decisions/0006).
   params.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_DISABLED;
+  if (!request.attention.empty()) {
+    attention_ = TRY(AttentionNodes::create(request.attention, threads_));
+    params.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_ENABLED;
+    params.cb_eval = AttentionNodes::on_node;
+    params.cb_eval_user_data = attention_.get();
+  }
   params.abort_callback = on_abort;
   params.abort_callback_data = this;
   params.no_perf = true;

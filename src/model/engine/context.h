@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "model/engine/attention_node.h"
 #include "model/engine/template.h"
 #include "model/local/protocol.h"
 
@@ -81,6 +82,7 @@ class Context {
   void fit_threads(bool now);
   Result<int> decode(const Token* tokens, std::size_t count);
 
+  std::unique_ptr<AttentionNodes> attention_;
   llama_model* model_ = nullptr;
   llama_context* context_ = nullptr;
   void* threadpool_ = nullptr;

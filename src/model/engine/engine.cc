@@ -155,6 +155,8 @@ int engine_main(const std::vector<std::string>& arguments, int socket_fd) {
   ::signal(SIGINT, SIG_IGN);             // Ctrl-C in the terminal is the agent's business
   ::dup2(STDERR_FILENO, STDOUT_FILENO);  // whatever a library prints belongs in the log
   if (!arguments.empty() && arguments[0] == "--probe") return probe_main(arguments);
+  if (!arguments.empty() && arguments[0] == "--probe-attention")
+    return probe_attention_main(arguments);
   rt::FrameSocket socket;
   const Status versions = check_library_versions();
   if (!versions) {

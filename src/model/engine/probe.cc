@@ -16,6 +16,7 @@
 
 #include "base/json.h"
 #include "model/engine/engine.h"
+#include "model/kernel/attention.h"
 #include "rt/frame.h"
 
 namespace keel::local {
@@ -208,6 +209,14 @@ int probe_main(const std::vector<std::string>& arguments) {
       {"decode", products / measured.decode_seconds},
       {"error", measured.error}};
   (void)socket.send(dump_json(result));
+  return 0;
+}
+
+int probe_attention_main(const std::vector<std::string>& arguments) {
+  const auto isa = arguments.size() < 2 ? std::nullopt : kernel::isa_from_name(arguments[1]);
+  if (!isa) return 2;
+  rt::FrameSocket socket{rt::Fd(kEngineFd)};
+  (void)socket.send(dump_json(Json{{"error", kernel::attention_check(*isa)}}));
   return 0;
 }
 

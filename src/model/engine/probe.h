@@ -9,5 +9,7 @@ namespace keel::local {
 
 // {"--probe", <library>, <threads>}; the exit code.
 int probe_main(const std::vector<std::string>& arguments);
+// {"--probe-attention", <kernel>}: the same for one of keel's attention kernels.
+int probe_attention_main(const std::vector<std::string>& arguments);
 
 }  // namespace keel::local

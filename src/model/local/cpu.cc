@@ -15,6 +15,7 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/text.h"
+#include "model/kernel/attention.h"
 #include "rt/child.h"
 #include "rt/file.h"
 #include "rt/frame.h"
@@ -124,6 +125,7 @@ Result<CpuChoice> read_cache(const std::string& path, const std::string& key) {
   CpuChoice choice;
   choice.library = TRY(json_string(value, "library"));
   choice.name = TRY(json_string(value, "name"));
+  choice.attention = TRY(json_string(value, "attention"));
   choice.took_ms = json_number_or(value, "took_ms", 0);
   choice.cached = true;
   const auto table = value.find("table");
@@ -136,21 +138,25 @@ Result<CpuChoice> read_cache(const std::string& path, const std::string& key) {
 void write_cache(const std::string& path, const std::string& key, const CpuChoice& choice) {
   Json table = Json::array();
   for (const CpuPath& row : choice.table) table.push_back(to_json(row));
-  const Json value = {{"fingerprint", key},
-                      {"library", choice.library},
-                      {"name", choice.name},
-                      {"took_ms", choice.took_ms},
-                      {"table", std::move(table)}};
+  const Json value = {{"fingerprint", key},        {"library", choice.library},
+                      {"name", choice.name},       {"attention", choice.attention},
+                      {"took_ms", choice.took_ms}, {"table", std::move(table)}};
   // Without the file the choice is made again next time; that is no reason to fail.
   (void)rt::write_file(path, dump_json_pretty(value) + "\n");
 }
 
-// Runs one library in a child; whatever becomes of the child is the answer.
-Result<CpuPath> probe(const CpuOptions& options, const Library& library) {
-  CpuPath path{library.path, library.name, false, "", 0, 0, 0};
+// What a child found out, or how it ended.
+struct Probed {
+  Json value;
+  std::string why_not;
+};
+
+// Runs one probe in a child; whatever becomes of the child is the answer.
+Result<Probed> run_probe(const CpuOptions& options, const std::string& kind,
+                         const std::string& what) {
   auto [mine, theirs] = TRY(rt::socket_pair());
   rt::ChildOptions start;
-  start.argv = {options.program, "engine", "--probe", library.path};
+  start.argv = {options.program, "engine", kind, what};
   start.environment = options.environment;
   start.inherit_fd = theirs.get();
   start.quiet = true;
@@ -162,10 +168,31 @@ Result<CpuPath> probe(const CpuOptions& options, const Library& library) {
   if (!frame || !*frame) {
     const bool late = frame.has_value();
     const auto status = late ? std::nullopt : child.wait(1000);
-    path.why_not = status ? status->text() : "not done within the time";
+    return Probed{Json(), status ? status->text() : "not done within the time"};
+  }
+  return Probed{TRY(parse_json(**frame, "the probe's answer")), ""};
+}
+
+// The first attention kernel that computes correctly in a child; empty if there is none.
+Result<std::string> probe_attention(const CpuOptions& options) {
+  for (const kernel::Isa isa : kernel::isas_of_this_build()) {
+    const std::string name(kernel::isa_name(isa));
+    const Probed probed = TRY(run_probe(options, "--probe-attention", name));
+    if (!probed.why_not.empty()) continue;
+    const double error = json_number_or(probed.value, "error", 1.0);
+    if (error <= limits::attention_error) return name;
+  }
+  return std::string();
+}
+
+Result<CpuPath> probe(const CpuOptions& options, const Library& library) {
+  CpuPath path{library.path, library.name, false, "", 0, 0, 0};
+  const Probed probed = TRY(run_probe(options, "--probe", library.path));
+  if (!probed.why_not.empty()) {
+    path.why_not = probed.why_not;
     return path;
   }
-  const Json value = TRY(parse_json(**frame, "the probe's answer"));
+  const Json& value = probed.value;
   path.usable = json_bool_or(value, "usable", false);
   path.why_not = json_string_or(value, "why_not", "");
   path.read_gops = json_number_or(value, "read", 0);
@@ -237,6 +264,7 @@ Result<CpuChoice> choose_cpu(const CpuOptions& wish) {
   }
   choice.library = best->library;
   choice.name = best->name;
+  choice.attention = TRY(probe_attention(options));
   choice.took_ms = ms_between(start, std::chrono::steady_clock::now());
   if (!options.cache_path.empty()) write_cache(options.cache_path, key, choice);
   return choice;

@@ -85,8 +85,8 @@ struct LocalModel::State {
 
   Status ensure(const model::Sink& sink, std::stop_token stop);
   Status spawn(const std::string& library);
-  Status load(const std::string& library, const model::Sink& sink, std::stop_token stop);
-  Result<std::string> library();
+  Status load(const CpuChoice& cpu, const model::Sink& sink, std::stop_token stop);
+  Result<CpuChoice> cpu();
   void note_death();
   void drop_child();
   Error died() const;
@@ -97,14 +97,18 @@ struct LocalModel::State {
 
 // --- the child
 
-Result<std::string> LocalModel::State::library() {
-  if (!options.library.empty()) return options.library;
+Result<CpuChoice> LocalModel::State::cpu() {
+  if (!options.library.empty()) {
+    CpuChoice given;
+    given.library = options.library;
+    return given;
+  }
   CpuOptions wish;
   wish.program = options.program;
   wish.folder = options.library_folder;
   wish.cache_path = options.home.empty() ? "" : options.home + "/cpu.json";
   wish.environment = options.environment;
-  return TRY(choose_cpu(wish)).library;
+  return choose_cpu(wish);
 }
 
 Status LocalModel::State::spawn(const std::string& library) {
@@ -139,10 +143,11 @@ Result<std::optional<EngineEvent>> LocalModel::State::next_event(int timeout_ms)
   return std::optional<EngineEvent>(TRY(decode_event(*frame)));
 }
 
-Status LocalModel::State::load(const std::string& library, const model::Sink& sink,
+Status LocalModel::State::load(const CpuChoice& cpu, const model::Sink& sink,
                                std::stop_token stop) {
-  TRY(spawn(library));
-  TRY(socket->send(encode(LoadRequest{options.path, library, options.context, options.threads})));
+  TRY(spawn(cpu.library));
+  TRY(socket->send(encode(
+      LoadRequest{options.path, cpu.library, options.context, options.threads, cpu.attention})));
   SteadyTime heard = std::chrono::steady_clock::now();
   for (;;) {
     if (stop.stop_requested()) {
@@ -213,7 +218,7 @@ Error LocalModel::State::died() const {
 Status LocalModel::State::ensure(const model::Sink& sink, std::stop_token stop) {
   if (socket && child.running()) return {};
   if (socket) note_death();  // it died while nobody asked it anything
-  const std::string chosen = TRY(library());
+  const CpuChoice chosen = TRY(cpu());
   for (int attempt = 1;; ++attempt) {
     const Status loaded = load(chosen, sink, stop);
     if (loaded || loaded.error().code != Code::unavailable || !socket) return loaded;

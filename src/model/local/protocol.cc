@@ -134,11 +134,8 @@ Result<DoneEvent> done_from_json(const Json& value) {
 
 struct RequestToJson {
   Json operator()(const LoadRequest& r) const {
-    return {{"do", "load"},
-            {"path", r.path},
-            {"library", r.library},
-            {"context", r.context},
-            {"threads", r.threads}};
+    return {{"do", "load"},         {"path", r.path},       {"library", r.library},
+            {"context", r.context}, {"threads", r.threads}, {"attention", r.attention}};
   }
   Json operator()(const GenerateRequest& r) const {
     Json out = {{"do", "generate"}, {"id", r.id}, {"request", request_json(r.request)}};
@@ -200,7 +197,8 @@ Result<EngineRequest> decode_request(std::string_view frame) {
   if (what == "load") {
     return LoadRequest{TRY(json_string(value, "path")), json_string_or(value, "library", ""),
                        static_cast<int>(json_int_or(value, "context", 0)),
-                       static_cast<int>(json_int_or(value, "threads", 0))};
+                       static_cast<int>(json_int_or(value, "threads", 0)),
+                       json_string_or(value, "attention", "")};
   }
   if (what == "cancel") return CancelRequest{TRY(json_int(value, "id"))};
   if (what == "quit") return QuitRequest{};

@@ -18,10 +18,11 @@ namespace keel::local {
 
 // Agent to engine.
 struct LoadRequest {
-  std::string path;     // of the GGUF
-  std::string library;  // of the CPU backend; empty: none is loaded here
-  int context = 0;      // tokens; 0: chosen from the model and the memory
-  int threads = 0;      // 0: chosen from the machine
+  std::string path;       // of the GGUF
+  std::string library;    // of the CPU backend; empty: none is loaded here
+  int context = 0;        // tokens; 0: chosen from the model and the memory
+  int threads = 0;        // 0: chosen from the machine
+  std::string attention;  // keel's own kernel to use (cpu.h); empty: llama.cpp's
 };
 struct GenerateRequest {
   std::int64_t id = 0;
