@@ -19,7 +19,6 @@
 #include "store/journal.h"
 
 namespace keel::agent {
-namespace {
 
 // One lane for each conversation: turns pass in the order they came, different lanes side by side.
 // Any thread.
@@ -87,6 +86,8 @@ bool Lanes::is_carried(const std::string& turn) const {
   std::lock_guard lock(mutex_);
   return carried_.contains(turn);
 }
+
+namespace {
 
 bool has_control(std::string_view text) {
   return std::any_of(text.begin(), text.end(),

@@ -22,11 +22,6 @@ namespace {
 
 using Body = std::function<Status(Connection&)>;
 
-struct Job {
-  const Body* body = nullptr;  // of the caller, who waits; nullptr asks for a checkpoint
-  std::promise<Status> done;
-};
-
 // The one place where an exception of a body ends.
 Status call(const Body& body, Connection& connection) {
   try {
@@ -52,6 +47,11 @@ class Database::State {
   Status run_read(const Body& body);
 
  private:
+  struct Job {
+    const Body* body = nullptr;  // of the caller, who waits; nullptr asks for a checkpoint
+    std::promise<Status> done;
+  };
+
   // The writer thread.
   void write_loop();
   void handle(std::vector<Job>& batch);

@@ -108,14 +108,14 @@ std::vector<std::string> special_texts(const llama_vocab* vocab) {
   return texts;
 }
 
-struct ToolGrammar {
-  std::string schema;  // what is compiled
-  std::string reason;  // why it is not the tool's own schema, if so
-};
-
 }  // namespace
 
 struct ChatTemplate::State {
+  struct ToolGrammar {
+    std::string schema;  // what is compiled
+    std::string reason;  // why it is not the tool's own schema, if so
+  };
+
   const llama_model* model = nullptr;
   const llama_vocab* vocab = nullptr;
   common_chat_templates_ptr templates;
@@ -153,7 +153,7 @@ bool ChatTemplate::State::compiles(const std::string& grammar_text) const {
 }
 
 // Each tool is compiled alone, so that one that cannot be compiled takes no other with it.
-const ToolGrammar& ChatTemplate::State::tool_grammar(const msg::Tool& tool) {
+const ChatTemplate::State::ToolGrammar& ChatTemplate::State::tool_grammar(const msg::Tool& tool) {
   const std::string key = dump_json(tool.schema);
   const auto known = tool_grammars.find(key);
   if (known != tool_grammars.end()) return known->second;
