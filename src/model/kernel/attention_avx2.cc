@@ -2,8 +2,6 @@
 
 #if defined(__x86_64__)
 
-#include <immintrin.h>
-
 #include <cmath>
 #include <cstring>
 #include <limits>

@@ -2,12 +2,6 @@
 
 #if defined(__x86_64__)
 
-// GCC 12 takes the deliberately undefined vectors inside its own header for a mistake of ours.
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#endif
-#include <immintrin.h>
-
 #include <cmath>
 #include <cstring>
 #include <limits>

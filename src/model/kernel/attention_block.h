@@ -9,6 +9,16 @@
 #include <cstddef>
 #include <cstdint>
 
+// GCC 12 takes the deliberately undefined vectors inside its own header for a mistake of ours.
+// Before the header itself, which a room's files share when they are compiled together.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#endif
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 namespace keel::kernel {
 
 inline constexpr int kTile = 64;          // positions of the cache that are worked on together
