@@ -75,6 +75,8 @@ inline constexpr std::size_t engine_queue = 64;  // requests that wait in the ch
 inline constexpr std::size_t engine_parked =
     8;  // conversations kept in memory beside the current one
 inline constexpr std::int64_t engine_parked_bytes = 512 << 20;
+inline constexpr std::uintmax_t kv_folder_bytes = 4ull << 30;  // of evaluated conversations on disk
+inline constexpr std::size_t kv_waiting = 4;                   // saves that wait to be written
 inline constexpr auto engine_silence = 180s;  // without a sign of life the child is taken for hung
 inline constexpr auto engine_cancel_wait = 3s;  // for the child to obey before it is killed
 inline constexpr auto engine_quit_wait = 2s;

@@ -20,6 +20,8 @@ namespace {
 
 constexpr std::size_t kWorthParking = 64;  // tokens; fewer are read again sooner than copied
 constexpr std::size_t kWorthRestoring = 32;
+constexpr llama_seq_id kWhole = 0;    // the live conversation
+constexpr llama_seq_id kPart = 1;     // a part of it while that is copied out or in
 constexpr int kLookEvery = 4;         // evaluations between looks at how busy the machine is
 constexpr double kLookWeight = 0.3;   // of the newest look
 constexpr double kLookIgnores = 0.7;  // other tasks; a passing one is no reason
@@ -133,7 +135,9 @@ Status Context::start(const LoadRequest& request) {
   params.n_ctx = static_cast<std::uint32_t>(choose_context(model_, request.context));
   params.n_batch = limits::engine_batch_tokens;
   params.n_ubatch = limits::engine_batch_tokens;
-  params.n_seq_max = 1;
+  // The second sequence only ever names a part of the first one's cells, to copy it out or in.
+  params.n_seq_max = 2;
+  params.kv_unified = true;
   params.n_threads = threads_;
   params.n_threads_batch = threads_;
   // llama.cpp's own flash attention reads faster and writes slower than the plain path; keel's
@@ -158,7 +162,22 @@ Status Context::start(const LoadRequest& request) {
   n_ctx_ = llama_n_ctx_seq(context_);
   n_batch_ = llama_n_batch(context_);
   attach_threads();
+  open_files(request);
   return {};
+}
+
+// Recurrent and sliding-window models hold more than a range of cells, so their state cannot be
+// kept in parts.
+void Context::open_files(const LoadRequest& request) {
+  const bool ranges = !llama_model_is_recurrent(model_) && !llama_model_is_hybrid(model_) &&
+                      llama_model_n_swa(model_) == 0;
+  if (request.kv_folder.empty() || !ranges) return;
+  const auto fingerprint =
+      model_fingerprint(request.path, std::string("kv 1 f16 ") + llama_version() + " " +
+                                          (request.attention.empty() ? "transposed" : "plain"));
+  if (!fingerprint) return;
+  auto files = KvFiles::open(request.kv_folder, *fingerprint);
+  if (files) files_ = std::move(*files);  // without a folder everything works, only slower
 }
 
 // One pool for the life of the context; without it llama.cpp starts and joins threads for every
@@ -213,6 +232,7 @@ void Context::sync_ledger() {
   const auto last = llama_memory_seq_pos_max(llama_get_memory(context_), 0);
   const auto held = static_cast<std::size_t>(std::max(last + 1, 0));
   if (held < ledger_.size()) ledger_.resize(held);
+  saved_ = std::min(saved_, ledger_.size());
 }
 
 // Cuts the live sequence to `count` tokens; models that cannot go back part of the way start again
@@ -225,6 +245,7 @@ std::size_t Context::keep_prefix(std::size_t count) {
     count = 0;
   }
   ledger_.resize(std::min(count, ledger_.size()));
+  saved_ = std::min(saved_, ledger_.size());
   return ledger_.size();
 }
 
@@ -240,7 +261,7 @@ void Context::park_live() {
     held += p.state.size();
     return ++count >= limits::engine_parked || held + size > room;
   });
-  Parked parked{live_, ledger_, {}};
+  Parked parked{live_, ledger_, {}, saved_};
   parked.state.resize(size);
   if (llama_state_seq_get_data(context_, parked.state.data(), size, 0) != size) return;
   parked_.push_front(std::move(parked));
@@ -252,6 +273,54 @@ bool Context::restore(Parked parked) {
   if (llama_state_seq_set_data(context_, parked.state.data(), parked.state.size(), 0) == 0)
     return false;
   ledger_ = std::move(parked.ledger);
+  return true;
+}
+
+void Context::save() {
+  if (!files_ || live_.empty()) return;
+  if (files_->lost(live_)) saved_ = 0;
+  const std::size_t size = ledger_.size();
+  if (size < kWorthParking || size <= saved_) return;
+  llama_memory_t memory = llama_get_memory(context_);
+  llama_memory_seq_rm(memory, kPart, -1, -1);
+  llama_memory_seq_cp(memory, kWhole, kPart, static_cast<llama_pos>(saved_),
+                      static_cast<llama_pos>(size));
+  KvSegment segment;
+  segment.from = saved_;
+  segment.tokens.assign(ledger_.begin() + static_cast<std::ptrdiff_t>(saved_), ledger_.end());
+  segment.state.resize(llama_state_seq_get_size(context_, kPart));
+  const std::size_t copied =
+      llama_state_seq_get_data(context_, segment.state.data(), segment.state.size(), kPart);
+  llama_memory_seq_rm(memory, kPart, -1, -1);
+  if (copied != segment.state.size()) return;
+  if (files_->save(live_, std::move(segment))) saved_ = size;
+}
+
+// Takes the conversation back from the disk if it shares more with `tokens` than what is in memory.
+bool Context::load_saved(const std::string& conversation, const std::vector<Token>& tokens) {
+  const std::vector<KvSegment> segments = files_->load(conversation);
+  std::vector<Token> ledger;
+  for (const KvSegment& segment : segments) {
+    ledger.resize(std::min(segment.from, ledger.size()));
+    ledger.insert(ledger.end(), segment.tokens.begin(), segment.tokens.end());
+  }
+  if (ledger.size() >= n_ctx_ ||
+      common_prefix(ledger, tokens) < common_prefix(ledger_, tokens) + kWorthRestoring)
+    return false;
+  llama_memory_t memory = llama_get_memory(context_);
+  llama_memory_clear(memory, false);
+  ledger_.clear();
+  for (const KvSegment& segment : segments) {
+    llama_memory_seq_rm(memory, kWhole, static_cast<llama_pos>(segment.from), -1);
+    if (llama_state_seq_set_data(context_, segment.state.data(), segment.state.size(), kPart) == 0)
+      break;
+    llama_memory_seq_cp(memory, kPart, kWhole, -1, -1);
+    llama_memory_seq_rm(memory, kPart, -1, -1);
+    ledger_.resize(segment.from);
+    ledger_.insert(ledger_.end(), segment.tokens.begin(), segment.tokens.end());
+  }
+  sync_ledger();
+  saved_ = ledger_.size();
   return true;
 }
 
@@ -280,7 +349,13 @@ void Context::switch_to(const std::string& conversation, const std::vector<Token
   park_live();
   parked_.remove_if([&](const Parked& p) { return p.conversation == conversation; });
   live_ = conversation;
-  if (!found.state.empty()) restore(std::move(found));
+  saved_ = 0;
+  if (!found.state.empty()) {
+    const std::size_t saved = found.conversation == conversation ? found.saved : 0;
+    if (restore(std::move(found))) saved_ = saved;
+  } else if (files_) {
+    load_saved(conversation, tokens);
+  }
 }
 
 // --- evaluating

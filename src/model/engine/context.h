@@ -19,6 +19,7 @@
 
 #include "base/result.h"
 #include "model/engine/attention_node.h"
+#include "model/engine/kv_file.h"
 #include "model/engine/template.h"
 #include "model/local/protocol.h"
 
@@ -57,6 +58,9 @@ class Context {
                            const OnProgress& progress);
   // One more token of the live conversation; false if interrupted.
   Result<bool> append(Token token);
+  // At the end of an answer: what the live conversation has evaluated goes to the disk, so that an
+  // engine that is killed need not read it again. Returns at once.
+  void save();
   const float* logits() const;
   bool is_end(Token token) const;
 
@@ -70,6 +74,7 @@ class Context {
     std::string conversation;
     std::vector<Token> ledger;
     std::vector<std::uint8_t> state;
+    std::size_t saved = 0;
   };
   Context() = default;
   Status start(const LoadRequest& request);
@@ -77,6 +82,8 @@ class Context {
   void switch_to(const std::string& conversation, const std::vector<Token>& tokens);
   void park_live();
   bool restore(Parked parked);
+  void open_files(const LoadRequest& request);
+  bool load_saved(const std::string& conversation, const std::vector<Token>& tokens);
   std::size_t keep_prefix(std::size_t count);
   void sync_ledger();
   void fit_threads(bool now);
@@ -97,7 +104,9 @@ class Context {
   std::atomic<bool> interrupted_{false};
   std::string live_;
   std::vector<Token> ledger_;
-  std::list<Parked> parked_;  // the latest first
+  std::unique_ptr<KvFiles> files_;  // none: this model's state cannot be kept in parts
+  std::size_t saved_ = 0;           // tokens of the live ledger that are on the disk
+  std::list<Parked> parked_;        // the latest first
 };
 
 // How many threads to compute with when nobody says: the physical cores this process may use, less

@@ -37,6 +37,8 @@ class Engine {
       if (std::holds_alternative<QuitRequest>(*request)) break;
       std::visit([this](const auto& r) { handle(r); }, *request);
     }
+    stop_running_ = nullptr;
+    context_.reset();  // what was evaluated is written
     // The reader waits on the socket; leaving through exit would wait for it.
     std::fflush(nullptr);
     ::_exit(0);
@@ -104,6 +106,7 @@ class Engine {
     running_ = 0;
     if (!response) return refuse(request.id, response.error());
     emit(DoneEvent{request.id, *response});
+    context_->save();
   }
 
   void handle(const CountRequest& request) {

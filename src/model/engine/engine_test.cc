@@ -159,6 +159,32 @@ TEST_F(LocalModelTest, AnotherConversationDoesNotCostTheFirstItsCache) {
   EXPECT_EQ(msg::plain_text(again->item), msg::plain_text(first->item));
 }
 
+// kill -9 is a normal way to end; reading the conversation again is not a normal way to go on.
+TEST_F(LocalModelTest, AKilledEngineGoesOnFromTheDisk) {
+  NEED_MODEL(kTiny);
+  fs::remove_all(home() + "/kv");
+  std::string story;
+  for (int i = 0; i < 40; ++i) story += "The ship sails on over the wide sea. ";
+  model::Request request = ask(story + "Where does it sail?");
+  request.max_tokens = 12;
+  for (int turn = 0; turn < 3; ++turn) {
+    const auto answer = generate(request);
+    ASSERT_TRUE(answer) << answer.error().text();
+    request_.items.push_back(answer->item);
+    request = ask("And then?");
+    request.max_tokens = 12;
+  }
+  const auto warm = generate(request);
+  ASSERT_TRUE(warm);
+  rt::sleep_ms(300);  // the engine writes after it has answered
+  ::kill(model_->stats().pid, SIGKILL);
+  const auto again = generate(request);
+  ASSERT_TRUE(again) << again.error().text();
+  EXPECT_GT(model_->stats().restarts, 0);
+  EXPECT_EQ(msg::plain_text(again->item), msg::plain_text(warm->item));
+  EXPECT_LE(again->usage.evaluated_tokens, warm->usage.evaluated_tokens);
+}
+
 TEST_F(LocalModelTest, SpecialTokensInContentArePlainText) {
   for (const char* file : {kTiny, kCoder}) {
     NEED_MODEL(file);

@@ -146,8 +146,9 @@ Result<std::optional<EngineEvent>> LocalModel::State::next_event(int timeout_ms)
 Status LocalModel::State::load(const CpuChoice& cpu, const model::Sink& sink,
                                std::stop_token stop) {
   TRY(spawn(cpu.library));
-  TRY(socket->send(encode(
-      LoadRequest{options.path, cpu.library, options.context, options.threads, cpu.attention})));
+  TRY(socket->send(
+      encode(LoadRequest{options.path, cpu.library, options.context, options.threads, cpu.attention,
+                         options.home.empty() ? "" : options.home + "/kv"})));
   SteadyTime heard = std::chrono::steady_clock::now();
   for (;;) {
     if (stop.stop_requested()) {

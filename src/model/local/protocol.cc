@@ -134,8 +134,13 @@ Result<DoneEvent> done_from_json(const Json& value) {
 
 struct RequestToJson {
   Json operator()(const LoadRequest& r) const {
-    return {{"do", "load"},         {"path", r.path},       {"library", r.library},
-            {"context", r.context}, {"threads", r.threads}, {"attention", r.attention}};
+    return {{"do", "load"},
+            {"path", r.path},
+            {"library", r.library},
+            {"context", r.context},
+            {"threads", r.threads},
+            {"attention", r.attention},
+            {"kv_folder", r.kv_folder}};
   }
   Json operator()(const GenerateRequest& r) const {
     Json out = {{"do", "generate"}, {"id", r.id}, {"request", request_json(r.request)}};
@@ -195,10 +200,12 @@ Result<EngineRequest> decode_request(std::string_view frame) {
   const Json value = TRY(parse_json(frame, "a request to the engine"));
   const std::string what = TRY(json_string(value, "do"));
   if (what == "load") {
-    return LoadRequest{TRY(json_string(value, "path")), json_string_or(value, "library", ""),
+    return LoadRequest{TRY(json_string(value, "path")),
+                       json_string_or(value, "library", ""),
                        static_cast<int>(json_int_or(value, "context", 0)),
                        static_cast<int>(json_int_or(value, "threads", 0)),
-                       json_string_or(value, "attention", "")};
+                       json_string_or(value, "attention", ""),
+                       json_string_or(value, "kv_folder", "")};
   }
   if (what == "cancel") return CancelRequest{TRY(json_int(value, "id"))};
   if (what == "quit") return QuitRequest{};
