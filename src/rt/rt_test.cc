@@ -8,6 +8,7 @@
 #include "base/id.h"
 #include "base/limits.h"
 #include "rt/child.h"
+#include "rt/cpu_use.h"
 #include "rt/file.h"
 #include "rt/frame.h"
 #include "rt/queue.h"
@@ -208,6 +209,22 @@ TEST(File, FoldersAreMadeWithTheirParents) {
   MUST(write_file(base + "/file", ""));
   EXPECT_FALSE(make_folder(base + "/file"));
   EXPECT_FALSE(make_folder(base + "/file/x"));
+}
+
+TEST(CpuUse, WorkIsCountedWithoutIdleAndGuests) {
+  EXPECT_EQ(busy_seconds("cpu  100 20 30 4000 500 6 7 8 100 20\ncpu0 1 2\n", 100), 1.71);
+  for (const char* text : {"", "cpu", "cpu  1 2", "cpu  a b c d e", "intr 1 2 3 4 5 6"})
+    EXPECT_FALSE(busy_seconds(text, 100)) << text;
+}
+
+TEST(CpuUse, OwnWorkIsNotTakenForThatOfOthers) {
+  OtherCpuUse use;
+  EXPECT_EQ(use.processors(), 0.0);
+  const auto processors = static_cast<double>(::sysconf(_SC_NPROCESSORS_ONLN));
+  const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(600);
+  double most = 0.0;
+  while (std::chrono::steady_clock::now() < end) most = std::max(most, use.processors());
+  EXPECT_LT(most, processors - 0.2);  // this thread had most of one to itself
 }
 
 }  // namespace
