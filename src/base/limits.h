@@ -51,6 +51,12 @@ inline constexpr int store_value_bytes = 64 << 20;  // one text or blob
 inline constexpr std::size_t store_quick_check_bytes =
     16u << 20;  // larger files are not checked when opened
 
+// model/ledger
+inline constexpr std::uintmax_t kv_folder_bytes = 4ull << 30;  // of evaluated conversations on disk
+inline constexpr std::size_t kv_waiting = 4;                   // saves that wait to be written
+inline constexpr std::size_t draft_tokens = 7;                 // proposed at once
+inline constexpr std::size_t draft_places = 8;  // earlier places looked at for one group of tokens
+
 // model/local
 inline constexpr std::uint32_t gguf_version_max = 3;
 inline constexpr std::uint64_t gguf_tensors = 1u << 18;
@@ -75,8 +81,6 @@ inline constexpr std::size_t engine_queue = 64;  // requests that wait in the ch
 inline constexpr std::size_t engine_parked =
     8;  // conversations kept in memory beside the current one
 inline constexpr std::int64_t engine_parked_bytes = 512 << 20;
-inline constexpr std::uintmax_t kv_folder_bytes = 4ull << 30;  // of evaluated conversations on disk
-inline constexpr std::size_t kv_waiting = 4;                   // saves that wait to be written
 inline constexpr auto engine_silence = 180s;  // without a sign of life the child is taken for hung
 inline constexpr auto engine_cancel_wait = 3s;  // for the child to obey before it is killed
 inline constexpr auto engine_quit_wait = 2s;

@@ -56,6 +56,8 @@ struct Timings {
   double ttft_ms = 0.0;  // from the request to the first token
   double total_ms = 0.0;
   double decode_tps = 0.0;  // tokens a second after the first; 0 if there were fewer than two
+  std::int64_t drafted_tokens = 0;   // guessed and evaluated ahead
+  std::int64_t accepted_tokens = 0;  // of those, what the model then chose
 };
 
 struct Response {

@@ -11,6 +11,7 @@
 #include <set>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/text.h"
 #include "rt/file.h"
@@ -20,11 +21,9 @@ namespace {
 
 constexpr std::size_t kWorthParking = 64;  // tokens; fewer are read again sooner than copied
 constexpr std::size_t kWorthRestoring = 32;
-constexpr llama_seq_id kWhole = 0;    // the live conversation
-constexpr llama_seq_id kPart = 1;     // a part of it while that is copied out or in
-constexpr int kLookEvery = 4;         // evaluations between looks at how busy the machine is
-constexpr double kLookWeight = 0.3;   // of the newest look
-constexpr double kLookIgnores = 0.7;  // other tasks; a passing one is no reason
+constexpr llama_seq_id kWhole = 0;  // the live conversation
+constexpr llama_seq_id kPart = 1;   // a part of it while that is copied out or in
+constexpr double kTakenFrom = 0.5;  // of a processor, from which on it counts as taken
 
 std::size_t common_prefix(const std::vector<Token>& a, const std::vector<Token>& b) {
   const std::size_t most = std::min(a.size(), b.size());
@@ -171,6 +170,7 @@ Status Context::start(const LoadRequest& request) {
 void Context::open_files(const LoadRequest& request) {
   const bool ranges = !llama_model_is_recurrent(model_) && !llama_model_is_hybrid(model_) &&
                       llama_model_n_swa(model_) == 0;
+  drafting_ = ranges && request.drafts;  // a guess must be taken back
   if (request.kv_folder.empty() || !ranges) return;
   const auto fingerprint =
       model_fingerprint(request.path, std::string("kv 1 f16 ") + llama_version() + " " +
@@ -221,7 +221,7 @@ bool Context::is_end(Token token) const {
   return llama_vocab_is_eog(vocab(), token);
 }
 const float* Context::logits() const {
-  return llama_get_logits_ith(context_, -1);
+  return llama_get_logits_ith(context_, logits_row_);
 }
 
 // --- conversations
@@ -238,11 +238,14 @@ void Context::sync_ledger() {
 // Cuts the live sequence to `count` tokens; models that cannot go back part of the way start again
 // from nothing.
 std::size_t Context::keep_prefix(std::size_t count) {
+  drop_drafts();
   llama_memory_t memory = llama_get_memory(context_);
+  drafter_.cut(count);
   if (count < ledger_.size() &&
       !llama_memory_seq_rm(memory, 0, static_cast<llama_pos>(count), -1)) {
     llama_memory_clear(memory, false);
     count = 0;
+    drafter_.cut(0);
   }
   ledger_.resize(std::min(count, ledger_.size()));
   saved_ = std::min(saved_, ledger_.size());
@@ -277,6 +280,7 @@ bool Context::restore(Parked parked) {
 }
 
 void Context::save() {
+  drop_drafts();
   if (!files_ || live_.empty()) return;
   if (files_->lost(live_)) saved_ = 0;
   const std::size_t size = ledger_.size();
@@ -328,6 +332,7 @@ bool Context::load_saved(const std::string& conversation, const std::vector<Toke
 // to fail.
 void Context::switch_to(const std::string& conversation, const std::vector<Token>& tokens) {
   if (live_ == conversation) return;
+  drafter_.cut(0);
   std::size_t best = common_prefix(ledger_, tokens) + kWorthRestoring;
   auto chosen = parked_.end();
   for (auto it = parked_.begin(); it != parked_.end(); ++it) {
@@ -362,20 +367,11 @@ void Context::switch_to(const std::string& conversation, const std::vector<Token
 
 // Threads that share their processors with other programs wait for each other at every step: two
 // threads on two busy cores decode at a tenth of the speed of one. So the number follows what is
-// free, looked at every few evaluations.
-void Context::fit_threads(bool now) {
-  if (threads_ < 2 || (!now && --until_look_ > 0)) return;
-  until_look_ = kLookEvery;
-  const auto load = rt::read_file("/proc/loadavg", 256);
-  if (!load) return;
-  const auto fields = split(*load, ' ');
-  if (fields.size() < 4) return;
-  // The fourth field is "running/all"; this thread is one of the running, the others of the pool
-  // mostly are too.
-  const int running = std::atoi(std::string(fields[3]).c_str());
-  const double others = std::max(0, running - (now ? 1 : threads_now_));
-  others_ = now ? others : others_ * (1.0 - kLookWeight) + others * kLookWeight;
-  const int taken = others_ < kLookIgnores ? 0 : static_cast<int>(others_ + 0.5);
+// free.
+void Context::fit_threads() {
+  if (threads_ < 2) return;
+  // A program that shares its processor with one of ours gets two thirds of it.
+  const int taken = static_cast<int>(other_use_.processors() + kTakenFrom);
   const int wanted = std::clamp(cores_ - taken, 1, threads_);
   if (wanted == threads_now_) return;
   threads_now_ = wanted;
@@ -384,7 +380,8 @@ void Context::fit_threads(bool now) {
 
 // 0: done; 2: interrupted.
 Result<int> Context::decode(const Token* tokens, std::size_t count) {
-  fit_threads(false);
+  fit_threads();
+  logits_row_ = -1;
   llama_batch batch =
       llama_batch_get_one(const_cast<Token*>(tokens), static_cast<std::int32_t>(count));
   int code = 0;
@@ -394,6 +391,61 @@ Result<int> Context::decode(const Token* tokens, std::size_t count) {
     sync_ledger();
     return fail(Code::internal, "llama.cpp failed to evaluate: " + printable(e.what()));
   }
+  return evaluated(code, tokens, count);
+}
+
+// The token and what is likely to follow it, each with logits; only the token joins the ledger.
+Result<int> Context::decode_drafted(Token token, const std::vector<Token>& drafts) {
+  fit_threads();
+  constexpr std::size_t rows_max = limits::draft_tokens + 1;
+  std::array<Token, rows_max> tokens{};
+  std::array<llama_pos, rows_max> positions{};
+  std::array<std::int32_t, rows_max> counts{};
+  std::array<llama_seq_id, rows_max> ids{};
+  std::array<llama_seq_id*, rows_max> sequences{};
+  std::array<std::int8_t, rows_max> wanted{};
+  const std::size_t rows = drafts.size() + 1;
+  for (std::size_t i = 0; i < rows; ++i) {
+    tokens[i] = i == 0 ? token : drafts[i - 1];
+    positions[i] = static_cast<llama_pos>(ledger_.size() + i);
+    counts[i] = 1;
+    ids[i] = kWhole;
+    sequences[i] = &ids[i];
+    wanted[i] = 1;
+  }
+  const llama_batch batch{static_cast<std::int32_t>(rows),
+                          tokens.data(),
+                          nullptr,
+                          positions.data(),
+                          counts.data(),
+                          sequences.data(),
+                          wanted.data()};
+  int code = 0;
+  try {
+    code = llama_decode(context_, batch);
+  } catch (const std::exception& e) {
+    sync_ledger();
+    return fail(Code::internal, "llama.cpp failed to evaluate: " + printable(e.what()));
+  }
+  if (code == 0) {
+    drafts_ = drafts;
+    drafts_used_ = 0;
+    logits_row_ = 0;
+  }
+  return evaluated(code, &token, 1);
+}
+
+// Cells of guesses that did not come true must not be attended to.
+void Context::drop_drafts() {
+  if (drafts_.empty()) return;
+  drafter_.learn(drafts_used_);
+  drafts_.clear();
+  llama_memory_seq_rm(llama_get_memory(context_), kWhole, static_cast<llama_pos>(ledger_.size()),
+                      -1);
+}
+
+// After an evaluation that ended with `code`: the ledger is what the cache holds.
+Result<int> Context::evaluated(int code, const Token* tokens, std::size_t count) {
   if (code == 0) {
     ledger_.insert(ledger_.end(), tokens, tokens + count);
     return 0;
@@ -413,7 +465,8 @@ Result<ReadOutcome> Context::read(const std::string& conversation, const std::ve
   if (tokens.size() >= n_ctx_) {
     return fail(Code::limit, "the context of " + std::to_string(n_ctx_) + " tokens is full");
   }
-  fit_threads(true);
+  fit_threads();
+  drop_drafts();
   switch_to(conversation, tokens);
   // The last token is always evaluated, because its logits are wanted.
   const std::size_t kept = keep_prefix(std::min(common_prefix(ledger_, tokens), tokens.size() - 1));
@@ -439,7 +492,20 @@ Result<bool> Context::append(Token token) {
   if (ledger_.size() + 1 >= n_ctx_) {
     return fail(Code::limit, "the context of " + std::to_string(n_ctx_) + " tokens is full");
   }
-  return TRY(decode(&token, 1)) == 0;
+  if (drafts_used_ < drafts_.size() && drafts_[drafts_used_] == token) {
+    ledger_.push_back(token);
+    logits_row_ = static_cast<std::int32_t>(++drafts_used_);
+    return !interrupted();
+  }
+  drop_drafts();
+  std::vector<Token> drafts;
+  if (drafting_) drafts = drafter_.propose(ledger_, token);
+  if (ledger_.size() + 1 + drafts.size() >= n_ctx_) drafts.clear();
+  const auto start = std::chrono::steady_clock::now();
+  const int code = drafts.empty() ? TRY(decode(&token, 1)) : TRY(decode_drafted(token, drafts));
+  if (code == 0)
+    drafter_.timed(drafts.size() + 1, ms_between(start, std::chrono::steady_clock::now()));
+  return code == 0;
 }
 
 }  // namespace keel::local

@@ -19,9 +19,11 @@
 
 #include "base/result.h"
 #include "model/engine/attention_node.h"
-#include "model/engine/kv_file.h"
 #include "model/engine/template.h"
+#include "model/ledger/draft.h"
+#include "model/ledger/kv_file.h"
 #include "model/local/protocol.h"
+#include "rt/cpu_use.h"
 
 struct llama_context;
 struct llama_model;
@@ -56,12 +58,16 @@ class Context {
   // Tokens that were evaluated before are kept.
   Result<ReadOutcome> read(const std::string& conversation, const std::vector<Token>& tokens,
                            const OnProgress& progress);
-  // One more token of the live conversation; false if interrupted.
+  // One more token of the live conversation; false if interrupted. Tokens that are likely to come
+  // after it may be evaluated with it; those that then do come cost nothing.
   Result<bool> append(Token token);
+  // Ends guessing for now: the cells of guesses that did not come true go.
+  void drop_drafts();
   // At the end of an answer: what the live conversation has evaluated goes to the disk, so that an
   // engine that is killed need not read it again. Returns at once.
   void save();
-  const float* logits() const;
+  const float* logits() const;  // for what follows the last token
+  const Drafter& drafter() const { return drafter_; }
   bool is_end(Token token) const;
 
   // Thread-safe: a read() or append() that runs ends soon, and the next ones do too until it is
@@ -86,8 +92,10 @@ class Context {
   bool load_saved(const std::string& conversation, const std::vector<Token>& tokens);
   std::size_t keep_prefix(std::size_t count);
   void sync_ledger();
-  void fit_threads(bool now);
+  void fit_threads();
   Result<int> decode(const Token* tokens, std::size_t count);
+  Result<int> decode_drafted(Token token, const std::vector<Token>& drafts);
+  Result<int> evaluated(int code, const Token* tokens, std::size_t count);
 
   std::unique_ptr<AttentionNodes> attention_;
   llama_model* model_ = nullptr;
@@ -99,14 +107,18 @@ class Context {
   int threads_ = 0;
   int cores_ = 1;
   int threads_now_ = 0;
-  double others_ = 0.0;  // tasks of other programs that want a processor, smoothed
-  int until_look_ = 0;
+  rt::OtherCpuUse other_use_;
   std::atomic<bool> interrupted_{false};
   std::string live_;
   std::vector<Token> ledger_;
   std::unique_ptr<KvFiles> files_;  // none: this model's state cannot be kept in parts
-  std::size_t saved_ = 0;           // tokens of the live ledger that are on the disk
-  std::list<Parked> parked_;        // the latest first
+  Drafter drafter_;
+  bool drafting_ = false;
+  std::vector<Token> drafts_;  // evaluated behind the ledger, not yet chosen
+  std::size_t drafts_used_ = 0;
+  std::int32_t logits_row_ = -1;  // of the last evaluation
+  std::size_t saved_ = 0;         // tokens of the live ledger that are on the disk
+  std::list<Parked> parked_;      // the latest first
 };
 
 // How many threads to compute with when nobody says: the physical cores this process may use, less

@@ -159,6 +159,29 @@ TEST_F(LocalModelTest, AnotherConversationDoesNotCostTheFirstItsCache) {
   EXPECT_EQ(msg::plain_text(again->item), msg::plain_text(first->item));
 }
 
+// Guessed tokens are checked, so they may change when an answer comes but never what it says.
+TEST_F(LocalModelTest, DraftsDoNotChangeTheAnswer) {
+  std::vector<std::string> answers;
+  for (const bool drafts : {true, false}) {
+    options_.drafts = drafts;
+    NEED_MODEL(kTiny);
+    request_ = {};
+    model::Request request = ask(
+        "def area(width, height):\n    return width * height\n\nRewrite this function so that it "
+        "takes a third parameter depth and call it volume. Show the old function first.");
+    request.max_tokens = 100;
+    const auto answer = generate(request);
+    ASSERT_TRUE(answer) << answer.error().text();
+    answers.push_back(msg::plain_text(answer->item));
+    if (drafts) {
+      EXPECT_GT(answer->timings.accepted_tokens, 0);
+    } else {
+      EXPECT_EQ(answer->timings.drafted_tokens, 0);
+    }
+  }
+  EXPECT_EQ(answers[0], answers[1]);
+}
+
 // kill -9 is a normal way to end; reading the conversation again is not a normal way to go on.
 TEST_F(LocalModelTest, AKilledEngineGoesOnFromTheDisk) {
   NEED_MODEL(kTiny);
@@ -397,7 +420,7 @@ TEST_F(LocalModelTest, LargerModelCallsToolsInPlainRequests) {
            R"({"type":"object","properties":{"text":{"type":"string"}},"required":["text"]})")};
   request_.items = {msg::text_item(msg::Role::system, "You are Keel. Use a tool when it helps.")};
   model::Request request = ask("What is 17% of 2,340?");
-  request.max_tokens = 80;
+  request.max_tokens = 100;
   const auto first = generate(request);
   ASSERT_TRUE(first) << first.error().text();
   const auto calls = msg::tool_calls(first->item);

@@ -49,6 +49,8 @@ struct Generator::Run {
   std::size_t call_index = 0;        // the token the call begins with
   int refusals = 0;
   bool read_once = false;
+  std::size_t drafted = 0;  // counts of the drafter before this answer
+  std::size_t accepted = 0;
   model::Usage usage;
   SteadyTime start;
   std::optional<SteadyTime> first_token;
@@ -78,6 +80,8 @@ Result<model::Response> Generator::run(const GenerateRequest& request) {
   const SteadyTime start = steady_now();
   Run run(request, TRY(chat_.render(request.request)), context_.vocab());
   run.start = start;
+  run.drafted = context_.drafter().proposed();
+  run.accepted = context_.drafter().accepted();
   TRY(begin(run));
   Next next = TRY(reread(run));
   while (next == Next::more) next = TRY(step(run));
@@ -368,6 +372,11 @@ model::Response Generator::finish(Run& run, Next why) {
   }
   run.usage.completion_tokens = static_cast<std::int64_t>(run.tokens.size());
   response.usage = run.usage;
+  context_.drop_drafts();
+  response.timings.drafted_tokens =
+      static_cast<std::int64_t>(context_.drafter().proposed() - run.drafted);
+  response.timings.accepted_tokens =
+      static_cast<std::int64_t>(context_.drafter().accepted() - run.accepted);
   const SteadyTime end = steady_now();
   response.timings.total_ms = ms_between(run.start, end);
   if (!run.first_token) return response;

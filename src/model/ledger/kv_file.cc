@@ -1,4 +1,4 @@
-#include "model/engine/kv_file.h"
+#include "model/ledger/kv_file.h"
 
 #include <sys/stat.h>
 #include <unistd.h>

@@ -4,7 +4,7 @@
 // fit the model, is cut off or damaged is left out from there on, and read again.
 //
 // Threads: load() and save() are called by the inference thread; a thread of its own writes. Files
-// are 0600: they hold private conversations. Bounds: limits.h, "model/engine".
+// are 0600: they hold private conversations. Bounds: limits.h, "model/ledger".
 #pragma once
 
 #include <cstdint>

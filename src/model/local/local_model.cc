@@ -148,7 +148,7 @@ Status LocalModel::State::load(const CpuChoice& cpu, const model::Sink& sink,
   TRY(spawn(cpu.library));
   TRY(socket->send(
       encode(LoadRequest{options.path, cpu.library, options.context, options.threads, cpu.attention,
-                         options.home.empty() ? "" : options.home + "/kv"})));
+                         options.drafts, options.home.empty() ? "" : options.home + "/kv"})));
   SteadyTime heard = std::chrono::steady_clock::now();
   for (;;) {
     if (stop.stop_requested()) {

@@ -108,7 +108,9 @@ Json done_json(const DoneEvent& done) {
           {"timings",
            {{"ttft_ms", r.timings.ttft_ms},
             {"total_ms", r.timings.total_ms},
-            {"decode_tps", r.timings.decode_tps}}}};
+            {"decode_tps", r.timings.decode_tps},
+            {"drafted", r.timings.drafted_tokens},
+            {"accepted", r.timings.accepted_tokens}}}};
 }
 
 Result<DoneEvent> done_from_json(const Json& value) {
@@ -129,18 +131,16 @@ Result<DoneEvent> done_from_json(const Json& value) {
   r.timings.ttft_ms = json_number_or(timings, "ttft_ms", 0);
   r.timings.total_ms = json_number_or(timings, "total_ms", 0);
   r.timings.decode_tps = json_number_or(timings, "decode_tps", 0);
+  r.timings.drafted_tokens = json_int_or(timings, "drafted", 0);
+  r.timings.accepted_tokens = json_int_or(timings, "accepted", 0);
   return done;
 }
 
 struct RequestToJson {
   Json operator()(const LoadRequest& r) const {
-    return {{"do", "load"},
-            {"path", r.path},
-            {"library", r.library},
-            {"context", r.context},
-            {"threads", r.threads},
-            {"attention", r.attention},
-            {"kv_folder", r.kv_folder}};
+    return {{"do", "load"},         {"path", r.path},          {"library", r.library},
+            {"context", r.context}, {"threads", r.threads},    {"attention", r.attention},
+            {"drafts", r.drafts},   {"kv_folder", r.kv_folder}};
   }
   Json operator()(const GenerateRequest& r) const {
     Json out = {{"do", "generate"}, {"id", r.id}, {"request", request_json(r.request)}};
@@ -205,6 +205,7 @@ Result<EngineRequest> decode_request(std::string_view frame) {
                        static_cast<int>(json_int_or(value, "context", 0)),
                        static_cast<int>(json_int_or(value, "threads", 0)),
                        json_string_or(value, "attention", ""),
+                       json_bool_or(value, "drafts", true),
                        json_string_or(value, "kv_folder", "")};
   }
   if (what == "cancel") return CancelRequest{TRY(json_int(value, "id"))};

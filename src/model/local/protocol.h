@@ -23,6 +23,7 @@ struct LoadRequest {
   int context = 0;        // tokens; 0: chosen from the model and the memory
   int threads = 0;        // 0: chosen from the machine
   std::string attention;  // keel's own kernel to use (cpu.h); empty: llama.cpp's
+  bool drafts = true;     // guess what comes next from what the conversation holds
   std::string kv_folder;  // where evaluated conversations are kept; empty: nowhere
 };
 struct GenerateRequest {

@@ -57,12 +57,12 @@ TEST(Protocol, NonsenseIsAnError) {
 }
 
 TEST(Protocol, ALoadRequestComesBackAsItWas) {
-  const LoadRequest load{"/m.gguf", "/lib/libggml-cpu-x64.so", 4096, 3, "avx2", "/kv"};
+  const LoadRequest load{"/m.gguf", "/lib/libggml-cpu-x64.so", 4096, 3, "avx2", false, "/kv"};
   const auto back = std::get<LoadRequest>(MUST(decode_request(encode(EngineRequest(load)))));
-  EXPECT_EQ(
-      std::tie(back.path, back.library, back.context, back.threads, back.attention, back.kv_folder),
-      std::tie(load.path, load.library, load.context, load.threads, load.attention,
-               load.kv_folder));
+  EXPECT_EQ(std::tie(back.path, back.library, back.context, back.threads, back.attention,
+                     back.drafts, back.kv_folder),
+            std::tie(load.path, load.library, load.context, load.threads, load.attention,
+                     load.drafts, load.kv_folder));
 }
 
 }  // namespace

@@ -1,0 +1,64 @@
+// Guesses what a model will write next from what the conversation already holds: tool results,
+// pages, earlier answers and schemas get quoted. Several guessed tokens are evaluated in one go and
+// checked against what the model then chooses, so the answer is the same and only sooner there.
+//
+// A guess is made only while it pays: how many tokens of it are usually right (by the length of the
+// match it rests on) against what more rows cost on this machine at this depth, both measured as it
+// goes. A source that does not pay is left alone and looked at again now and then.
+//
+// One conversation at a time; inference thread only; pure. Bounds: limits.h, "model/ledger".
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <unordered_map>
+#include <vector>
+
+#include "base/limits.h"
+
+namespace keel::local {
+
+class Drafter {
+ public:
+  using Tokens = std::vector<std::int32_t>;
+
+  // The ledger was cut to `size` tokens; 0: it is another one.
+  void cut(std::size_t size);
+  // What may follow `ledger` and then `next`: nothing, or 3 or 7 tokens. Reads what was added to
+  // the ledger since the last call.
+  Tokens propose(const Tokens& ledger, std::int32_t next);
+  // Of the last proposal so many tokens were what the model chose.
+  void learn(std::size_t accepted);
+  // Evaluating `rows` tokens at once took so long.
+  void timed(std::size_t rows, double ms);
+
+  std::size_t proposed() const { return proposed_; }  // tokens, in all
+  std::size_t accepted() const { return accepted_; }
+
+ private:
+  struct Places {
+    std::array<std::uint32_t, limits::draft_places> after{};  // positions behind the group
+    std::uint32_t count = 0;
+  };
+  struct Match {
+    std::size_t from = 0;    // where in the ledger the guess begins
+    std::size_t length = 0;  // tokens that agree before it
+  };
+  void index(const Tokens& ledger);
+  Match longest_match(const Tokens& ledger, std::int32_t next) const;
+  std::size_t worthwhile(std::size_t available, double hit) const;
+
+  std::unordered_map<std::uint64_t, Places> groups_;  // of three tokens
+  std::size_t indexed_ = 0;
+  std::array<double, 3> hits_ = {0.7, 0.75,
+                                 0.85};  // probability of the next token, by length class
+  std::array<double, 3> row_ms_ = {0.0, 0.0, 0.0};  // of 1, 4 and 8 rows; 0: not measured
+  std::array<int, 3> times_ = {0, 0, 0};            // how often that was measured
+  std::size_t last_class_ = 0;
+  std::size_t last_size_ = 0;
+  std::size_t proposed_ = 0;
+  std::size_t accepted_ = 0;
+};
+
+}  // namespace keel::local
