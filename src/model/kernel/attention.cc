@@ -39,12 +39,6 @@ int queries_per_kv_head(const AttentionInput& input) {
   return input.heads / input.kv_heads;
 }
 
-float* aligned(std::vector<float>& store, std::size_t& used, std::size_t count) {
-  float* at = store.data() + used;
-  used += (count + kVector - 1) / kVector * kVector;
-  return at;
-}
-
 }  // namespace
 
 std::optional<Isa> isa_from_name(std::string_view name) {
@@ -70,34 +64,45 @@ bool attention_fits(const AttentionInput& input) {
          input.head_size <= kHeadSizeMax && input.rows > 0 && input.positions > 0;
 }
 
-// What one thread works in.
+// What one thread works in: a block for each head of keys and values that it walks over together,
+// and one tile's worth of converted cache for all of them.
 struct Attention::Scratch {
-  std::vector<float> store;
-  Block block;
+  std::vector<float> own;     // of the blocks
+  std::vector<float> shared;  // scores, keys and values of a tile
+  std::vector<Block> blocks;
 
-  void fit(int head_size) {
-    if (block.head_size == head_size) return;
+  void fit(int head_size, int kv_heads) {
+    if (!blocks.empty() && blocks[0].head_size == head_size &&
+        blocks.size() >= static_cast<std::size_t>(kv_heads))
+      return;
     const auto size = static_cast<std::size_t>(head_size);
     constexpr std::size_t queries = kBlockQueries;
-    store.assign(2 * queries * size + 2 * queries + queries * kTile + 2 * size * kTile +
-                     std::size_t{8} * kVector,
-                 0.0F);
+    const auto count = static_cast<std::size_t>(kv_heads);
+    own.assign(count * (2 * queries * size + 2 * queries), 0.0F);
+    shared.assign(queries * kTile + 2 * size * kTile, 0.0F);
+    blocks.assign(count, Block());
     std::size_t used = 0;
-    block.queries = aligned(store, used, queries * size);
-    block.sums = aligned(store, used, queries * size);
-    block.maximum = aligned(store, used, queries);
-    block.total = aligned(store, used, queries);
-    block.scores = aligned(store, used, queries * kTile);
-    block.keys = aligned(store, used, size * kTile);
-    block.values = aligned(store, used, size * kTile);
-    block.head_size = head_size;
+    const auto take = [&](std::size_t floats) {
+      used += floats;
+      return own.data() + used - floats;
+    };
+    for (Block& block : blocks) {
+      block.queries = take(queries * size);
+      block.sums = take(queries * size);
+      block.maximum = take(queries);
+      block.total = take(queries);
+      block.scores = shared.data();
+      block.keys = block.scores + queries * kTile;
+      block.values = block.keys + size * kTile;
+      block.head_size = head_size;
+    }
   }
 
-  // The queries of rows [row, row + rows) that share head `kv_head`.
-  void begin(const AttentionInput& input, int kv_head, int row, int rows) {
+  // The queries of rows [row, row + rows) that share head `kv_head`, in that head's block.
+  void begin(const AttentionInput& input, Block& block, int kv_head, int row, int rows) {
     const int group = queries_per_kv_head(input);
     block.count = rows * group;
-    float* to = const_cast<float*>(block.queries);  // the block only reads them
+    float* to = block.queries;
     for (int r = 0; r < rows; ++r) {
       for (int g = 0; g < group; ++g) {
         const float* from = input.query + static_cast<std::size_t>(row + r) * input.query_row +
@@ -109,27 +114,46 @@ struct Attention::Scratch {
     std::fill_n(block.maximum, block.count, -std::numeric_limits<float>::infinity());
     std::fill_n(block.total, block.count, 0.0F);
   }
+};
 
-  void walk(const AttentionInput& input, TileFunction attend, int kv_head, int row, int from,
-            int to) {
-    Tile tile;
-    tile.key_position = input.key_position;
-    tile.value_position = input.value_position;
-    tile.mask_row = input.mask_row;
-    tile.queries_per_row = queries_per_kv_head(input);
-    for (int at = from; at < to; at += kTile) {
-      const auto position = static_cast<std::size_t>(at);
-      const auto head = static_cast<std::size_t>(kv_head);
-      tile.keys = input.keys + position * input.key_position + head * input.key_head;
-      tile.values = input.values + position * input.value_position + head * input.value_head;
-      tile.positions = std::min(kTile, to - at);
-      tile.mask = input.mask == nullptr
-                      ? nullptr
-                      : input.mask + static_cast<std::size_t>(row) * input.mask_row + position;
-      attend(block, tile);
+namespace {
+
+Tile tile_of(const AttentionInput& input, int kv_head, int row, int at, int to) {
+  const auto position = static_cast<std::size_t>(at);
+  const auto head = static_cast<std::size_t>(kv_head);
+  Tile tile;
+  tile.keys = input.keys + position * input.key_position + head * input.key_head;
+  tile.key_position = input.key_position;
+  tile.values = input.values + position * input.value_position + head * input.value_head;
+  tile.value_position = input.value_position;
+  tile.positions = std::min(kTile, to - at);
+  tile.mask_row = input.mask_row;
+  if (input.mask != nullptr)
+    tile.mask = input.mask + static_cast<std::size_t>(row) * input.mask_row + position;
+  tile.queries_per_row = queries_per_kv_head(input);
+  return tile;
+}
+
+// Reads a tile's cells once from one end to the other. The work on them jumps from position to
+// position, which the processor cannot foresee: without this it waits for each line by itself, and
+// a token deep in a conversation takes twice as long. Prefetch instructions did not help.
+void touch(const std::uint16_t* cells, std::size_t position, std::size_t head, int kv_heads,
+           int head_size, int positions) {
+  constexpr std::size_t line = 64 / sizeof(std::uint16_t);
+  const auto size = static_cast<std::size_t>(head_size);
+  for (int p = 0; p < positions; ++p) {
+    for (int h = 0; h < kv_heads; ++h) {
+      const std::uint16_t* from =
+          cells + static_cast<std::size_t>(p) * position + static_cast<std::size_t>(h) * head;
+      for (std::size_t d = 0; d < size; d += line) {
+        const std::uint16_t cell = from[d];
+        asm volatile("" : : "r"(cell));  // the load must happen
+      }
     }
   }
-};
+}
+
+}  // namespace
 
 Attention::Attention(Isa isa, int threads_max) : isa_(isa) {
   for (int i = 0; i < threads_max; ++i) scratch_.push_back(std::make_unique<Scratch>());
@@ -146,7 +170,7 @@ void Attention::prepare(const AttentionInput& input) {
 
 void Attention::run(const AttentionInput& input, int thread, int threads) {
   KEEL_ASSERT(threads <= static_cast<int>(scratch_.size()));
-  scratch_[static_cast<std::size_t>(thread)]->fit(input.head_size);
+  scratch_[static_cast<std::size_t>(thread)]->fit(input.head_size, input.kv_heads);
   if (input.rows >= kReadingRows) {
     run_reading(input, thread, threads);
   } else {
@@ -157,6 +181,7 @@ void Attention::run(const AttentionInput& input, int thread, int threads) {
 // Many rows: a thread takes a few rows of one head, all of the cache, and is done with them.
 void Attention::run_reading(const AttentionInput& input, int thread, int threads) {
   Scratch& own = *scratch_[static_cast<std::size_t>(thread)];
+  const TileFunction attend = tile_function(isa_);
   const int group = queries_per_kv_head(input);
   const int rows_each = std::max(1, kBlockQueries / group);
   const int blocks = ceil_divide(input.rows, rows_each);
@@ -164,14 +189,16 @@ void Attention::run_reading(const AttentionInput& input, int thread, int threads
     const int row = task / input.kv_heads * rows_each;
     const int kv_head = task % input.kv_heads;
     const int rows = std::min(rows_each, input.rows - row);
-    own.begin(input, kv_head, row, rows);
-    own.walk(input, tile_function(isa_), kv_head, row, 0, input.positions);
-    for (int m = 0; m < own.block.count; ++m) {
-      const float inverse = own.block.total[m] > 0 ? 1.0F / own.block.total[m] : 0.0F;
+    Block& block = own.blocks[0];
+    own.begin(input, block, kv_head, row, rows);
+    for (int at = 0; at < input.positions; at += kTile)
+      attend(block, tile_of(input, kv_head, row, at, input.positions));
+    for (int m = 0; m < block.count; ++m) {
+      const float inverse = block.total[m] > 0 ? 1.0F / block.total[m] : 0.0F;
       float* to = input.result + static_cast<std::size_t>((row + m / group) * input.heads +
                                                           kv_head * group + m % group) *
                                      static_cast<std::size_t>(input.head_size);
-      const float* from = own.block.sums + m * input.head_size;
+      const float* from = block.sums + m * input.head_size;
       for (int d = 0; d < input.head_size; ++d) to[d] = from[d] * inverse;
     }
   }
@@ -181,6 +208,7 @@ void Attention::run_reading(const AttentionInput& input, int thread, int threads
 // the end.
 void Attention::run_writing(const AttentionInput& input, int thread, int threads) {
   Scratch& own = *scratch_[static_cast<std::size_t>(thread)];
+  const TileFunction attend = tile_function(isa_);
   const int group = queries_per_kv_head(input);
   const int rows_each = std::max(1, kBlockQueries / group);
   const int tiles = ceil_divide(input.positions, kTile);
@@ -191,15 +219,26 @@ void Attention::run_writing(const AttentionInput& input, int thread, int threads
                            static_cast<std::size_t>(input.rows * input.heads) * stride;
   for (int row = 0; row < input.rows; row += rows_each) {
     const int rows = std::min(rows_each, input.rows - row);
-    for (int kv_head = 0; kv_head < input.kv_heads; ++kv_head) {
-      own.begin(input, kv_head, row, rows);
-      own.walk(input, tile_function(isa_), kv_head, row, from, to);
-      for (int m = 0; m < own.block.count; ++m) {
-        const int query = (row + m / group) * input.heads + kv_head * group + m % group;
+    for (int h = 0; h < input.kv_heads; ++h)
+      own.begin(input, own.blocks[static_cast<std::size_t>(h)], h, row, rows);
+    // All heads at each tile, so that the cache is read from one end to the other, once.
+    for (int at = from; at < to; at += kTile) {
+      const Tile tile = tile_of(input, 0, row, at, to);
+      touch(tile.keys, input.key_position, input.key_head, input.kv_heads, input.head_size,
+            tile.positions);
+      touch(tile.values, input.value_position, input.value_head, input.kv_heads, input.head_size,
+            tile.positions);
+      for (int h = 0; h < input.kv_heads; ++h)
+        attend(own.blocks[static_cast<std::size_t>(h)], tile_of(input, h, row, at, to));
+    }
+    for (int h = 0; h < input.kv_heads; ++h) {
+      const Block& block = own.blocks[static_cast<std::size_t>(h)];
+      for (int m = 0; m < block.count; ++m) {
+        const int query = (row + m / group) * input.heads + h * group + m % group;
         float* out = partial_.data() + part + static_cast<std::size_t>(query) * stride;
-        out[0] = own.block.maximum[m];
-        out[1] = own.block.total[m];
-        std::copy_n(own.block.sums + m * input.head_size, input.head_size, out + 2);
+        out[0] = block.maximum[m];
+        out[1] = block.total[m];
+        std::copy_n(block.sums + m * input.head_size, input.head_size, out + 2);
       }
     }
   }

@@ -27,13 +27,13 @@ inline constexpr int kHeadSizeMax = 256;
 
 // A block: `count` queries that share one head of keys and values.
 struct Block {
-  const float* queries = nullptr;  // [count][head_size], scaled
-  float* sums = nullptr;           // [count][head_size]: values weighted so far
-  float* maximum = nullptr;        // [count]
-  float* total = nullptr;          // [count]: of the weights so far
-  float* scores = nullptr;         // [count][kTile]
-  float* keys = nullptr;           // [head_size][kTile]
-  float* values = nullptr;         // [kTile][head_size]
+  float* queries = nullptr;  // [count][head_size], scaled
+  float* sums = nullptr;     // [count][head_size]: values weighted so far
+  float* maximum = nullptr;  // [count]
+  float* total = nullptr;    // [count]: of the weights so far
+  float* scores = nullptr;   // [count][kTile]
+  float* keys = nullptr;     // [head_size][kTile]
+  float* values = nullptr;   // [kTile][head_size]
   int count = 0;
   int head_size = 0;
 };

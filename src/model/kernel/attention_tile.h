@@ -80,15 +80,24 @@ KEEL_TARGET void weigh_all(const Block& block, int from) {
 
 enum class Masked { none, all, some };
 
+// Eight bytes of mask at a time: halves of zero, or of minus infinity.
 Masked masked(const std::uint16_t* mask, int positions) {
-  constexpr std::uint16_t kMinusInfinity = 0xFC00;
-  std::uint32_t any = 0;
-  std::uint32_t all = 0xFFFF;
-  for (int i = 0; i < positions; ++i) {
-    any |= mask[i];
-    all &= static_cast<std::uint32_t>(mask[i] == kMinusInfinity ? 0xFFFF : 0);
+  constexpr std::uint64_t kAllHidden = 0xFC00FC00FC00FC00;
+  constexpr int kStep = sizeof(std::uint64_t) / sizeof(std::uint16_t);
+  std::uint64_t seen = 0;
+  std::uint64_t unlike_hidden = 0;
+  int i = 0;
+  for (; i + kStep <= positions; i += kStep) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, mask + i, sizeof word);
+    seen |= word;
+    unlike_hidden |= word ^ kAllHidden;
   }
-  return any == 0 ? Masked::none : all != 0 ? Masked::all : Masked::some;
+  for (; i < positions; ++i) {
+    seen |= mask[i];
+    unlike_hidden |= mask[i] ^ (kAllHidden & 0xFFFF);
+  }
+  return seen == 0 ? Masked::none : unlike_hidden == 0 ? Masked::all : Masked::some;
 }
 
 // Adds the mask, and leaves out what lies behind the tile's last position. Scores are logarithms to
@@ -161,39 +170,42 @@ KEEL_TARGET void convert(const Block& block, const Tile& tile) {
   }
 }
 
-// Whether any query of the block sees anything in this tile.
-bool visible(const Block& block, const Tile& tile) {
-  if (tile.mask == nullptr) return true;
+// What the mask does to each row of the block in this tile; false if it hides all of it from all.
+bool look_at_mask(const Block& block, const Tile& tile, Masked* rows) {
+  bool visible = tile.mask == nullptr;
   for (int row = 0; row * tile.queries_per_row < block.count; ++row) {
-    if (masked(tile.mask + static_cast<std::size_t>(row) * tile.mask_row, tile.positions) !=
-        Masked::all)
-      return true;
+    rows[row] =
+        tile.mask == nullptr
+            ? Masked::none
+            : masked(tile.mask + static_cast<std::size_t>(row) * tile.mask_row, tile.positions);
+    visible = visible || rows[row] != Masked::all;
   }
-  return false;
+  return visible;
 }
 
-KEEL_TARGET void mask_and_soften(const Block& block, const Tile& tile) {
-  for (int m = 0; m < block.count; ++m) {
+KEEL_TARGET void mask_and_soften(const Block& block, const Tile& tile, const Masked* rows) {
+  int row = 0;
+  for (int m = 0; m < block.count; m += tile.queries_per_row, ++row) {
     const std::uint16_t* mask =
-        tile.mask == nullptr
-            ? nullptr
-            : tile.mask + static_cast<std::size_t>(m / tile.queries_per_row) * tile.mask_row;
-    const bool whole = tile.positions == kTile;
-    if (!whole || (mask != nullptr && masked(mask, tile.positions) != Masked::none))
-      apply_mask(block.scores + m * kTile, mask, tile.positions);
-    soften(block, m);
+        tile.mask == nullptr ? nullptr : tile.mask + static_cast<std::size_t>(row) * tile.mask_row;
+    const bool apply = tile.positions < kTile || rows[row] != Masked::none;
+    for (int q = m; q < m + tile.queries_per_row; ++q) {
+      if (apply) apply_mask(block.scores + q * kTile, mask, tile.positions);
+      soften(block, q);
+    }
   }
 }
 
 KEEL_TARGET void attend(const Block& block, const Tile& tile) {
-  if (!visible(block, tile)) return;
+  Masked rows[kBlockQueries];
+  if (!look_at_mask(block, tile, rows)) return;
   convert(block, tile);
   int m = 0;
   for (; m + 4 <= block.count; m += 4) score_all<4>(block, m);
   if (block.count - m == 3) score_all<3>(block, m);
   if (block.count - m == 2) score_all<2>(block, m);
   if (block.count - m == 1) score_all<1>(block, m);
-  mask_and_soften(block, tile);
+  mask_and_soften(block, tile, rows);
   for (m = 0; m + 4 <= block.count; m += 4) weigh_all<4>(block, m);
   if (block.count - m == 3) weigh_all<3>(block, m);
   if (block.count - m == 2) weigh_all<2>(block, m);
