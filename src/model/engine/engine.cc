@@ -37,7 +37,6 @@ class Engine {
       if (std::holds_alternative<QuitRequest>(*request)) break;
       std::visit([this](const auto& r) { handle(r); }, *request);
     }
-    stop_running_ = nullptr;
     context_.reset();  // what was evaluated is written
     // The reader waits on the socket; leaving through exit would wait for it.
     std::fflush(nullptr);
@@ -46,14 +45,22 @@ class Engine {
 
  private:
   void emit(const EngineEvent& event) {
-    if (!socket_.send(encode(event))) ::_exit(0);  // the agent is gone
+    if (!socket_.send(encode(event))) leave();
+  }
+  // The agent is gone: what runs ends at once, what was evaluated is still kept.
+  void leave() {
+    gone_ = true;
+    Context* running = stop_running_;
+    if (running == nullptr) ::_exit(0);  // nothing is loaded, or still loading
+    running->interrupt(true);
+    if (!requests_.push(QuitRequest{})) ::_exit(0);
   }
   void refuse(std::int64_t id, Error error) { emit(ErrorEvent{id, std::move(error)}); }
 
   void read() {
     for (;;) {
       Result<std::optional<std::string>> frame = socket_.receive();
-      if (!frame || !*frame) ::_exit(0);
+      if (!frame || !*frame) return leave();
       Result<EngineRequest> request = decode_request(**frame);
       if (!request) {
         refuse(0, std::move(request).error());
@@ -98,6 +105,7 @@ class Engine {
 
   void handle(const GenerateRequest& request) {
     if (!context_) return refuse(request.id, not_loaded());
+    if (gone_) return;
     context_->interrupt(false);
     running_ = request.id;
     if (cancelled_ == request.id) context_->interrupt(true);
@@ -129,6 +137,7 @@ class Engine {
   std::unique_ptr<Context> context_;
   std::unique_ptr<ChatTemplate> chat_;
   std::atomic<Context*> stop_running_{nullptr};
+  std::atomic<bool> gone_{false};
   std::atomic<std::int64_t> running_{0};
   std::atomic<std::int64_t> cancelled_{0};
 };
