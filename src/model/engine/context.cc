@@ -302,7 +302,9 @@ void Context::save() {
 
 // Takes the conversation back from the disk if it shares more with `tokens` than what is in memory.
 bool Context::load_saved(const std::string& conversation, const std::vector<Token>& tokens) {
-  const std::vector<KvSegment> segments = files_->load(conversation);
+  std::vector<KvSegment> segments = files_->load(conversation);
+  const bool own = !segments.empty();
+  if (!own) segments = files_->load_like(tokens, kWorthRestoring + common_prefix(ledger_, tokens));
   std::vector<Token> ledger;
   for (const KvSegment& segment : segments) {
     ledger.resize(std::min(segment.from, ledger.size()));
@@ -324,7 +326,7 @@ bool Context::load_saved(const std::string& conversation, const std::vector<Toke
     ledger_.insert(ledger_.end(), segment.tokens.begin(), segment.tokens.end());
   }
   sync_ledger();
-  saved_ = ledger_.size();
+  saved_ = own ? ledger_.size() : 0;
   return true;
 }
 

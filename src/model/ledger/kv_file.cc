@@ -49,9 +49,8 @@ std::string checksum(const SegmentHead& head, const KvSegment& segment) {
   return hash.finish_hex();
 }
 
-// Reads one segment; false at the end of what is whole.
-bool read_segment(std::istream& in, std::uint64_t left, KvSegment& segment) {
-  SegmentHead head;
+// The beginning of a segment; false if that is not whole or says what cannot be.
+bool read_tokens(std::istream& in, std::uint64_t left, SegmentHead& head, KvSegment& segment) {
   if (!in.read(reinterpret_cast<char*>(&head), sizeof head) || head.mark != kSegmentMark)
     return false;
   left -= std::min<std::uint64_t>(left, sizeof head);
@@ -59,10 +58,17 @@ bool read_segment(std::istream& in, std::uint64_t left, KvSegment& segment) {
   if (head.state_bytes > left - head.tokens * sizeof(std::int32_t)) return false;
   segment.from = head.from;
   segment.tokens.resize(head.tokens);
-  segment.state.resize(head.state_bytes);
-  std::string sum(kHashBytes, '\0');
   in.read(reinterpret_cast<char*>(segment.tokens.data()),
           static_cast<std::streamsize>(head.tokens * sizeof(std::int32_t)));
+  return in.good();
+}
+
+// Reads one segment; false at the end of what is whole.
+bool read_segment(std::istream& in, std::uint64_t left, KvSegment& segment) {
+  SegmentHead head;
+  if (!read_tokens(in, left, head, segment)) return false;
+  segment.state.resize(head.state_bytes);
+  std::string sum(kHashBytes, '\0');
   in.read(reinterpret_cast<char*>(segment.state.data()),
           static_cast<std::streamsize>(head.state_bytes));
   in.read(sum.data(), static_cast<std::streamsize>(sum.size()));
@@ -98,6 +104,13 @@ struct KvFiles::State {
     return folder + "/" + sha256_hex(conversation) + ".kv";
   }
   std::string head() const { return std::string(kMagic) + fingerprint; }
+  struct Entry {
+    fs::file_time_type time;
+    std::uintmax_t bytes = 0;
+    fs::path path;
+  };
+  std::vector<Entry> list() const;  // the newest first
+  bool open(const std::string& file, std::ifstream& in) const;
   void run(std::stop_token stop);
   bool write(const Job& job);
   void make_room(const std::string& keep) const;
@@ -125,28 +138,33 @@ bool KvFiles::State::write(const Job& job) {
   return true;
 }
 
-// The conversations that were used longest ago go first.
-void KvFiles::State::make_room(const std::string& keep) const {
-  struct Entry {
-    fs::file_time_type time;
-    std::uintmax_t bytes;
-    fs::path path;
-  };
+// Whether the file is one of this model; `in` stands behind its head then.
+bool KvFiles::State::open(const std::string& file, std::ifstream& in) const {
+  const std::string expected = head();
+  std::string found(expected.size(), '\0');
+  in.open(file, std::ios::binary);
+  return in.read(found.data(), static_cast<std::streamsize>(found.size())) && found == expected;
+}
+
+std::vector<KvFiles::State::Entry> KvFiles::State::list() const {
   std::vector<Entry> entries;
-  std::uintmax_t total = 0;
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(folder, error)) {
     const std::uintmax_t bytes = entry.file_size(error);
-    if (error) continue;
-    entries.push_back({entry.last_write_time(error), bytes, entry.path()});
-    total += bytes;
+    if (!error) entries.push_back({entry.last_write_time(error), bytes, entry.path()});
   }
   std::sort(entries.begin(), entries.end(),
-            [](const Entry& a, const Entry& b) { return a.time < b.time; });
-  for (const Entry& entry : entries) {
-    if (total <= limits::kv_folder_bytes) return;
-    if (entry.path == keep) continue;
-    if (fs::remove(entry.path, error)) total -= entry.bytes;
+            [](const Entry& a, const Entry& b) { return a.time > b.time; });
+  return entries;
+}
+
+// The conversations that were used longest ago go first.
+void KvFiles::State::make_room(const std::string& keep) const {
+  std::uintmax_t total = 0;
+  for (const Entry& entry : list()) {
+    total += entry.bytes;
+    std::error_code error;
+    if (total > limits::kv_folder_bytes && entry.path != keep) fs::remove(entry.path, error);
   }
 }
 
@@ -191,14 +209,11 @@ std::vector<KvSegment> KvFiles::load(const std::string& conversation) {
   settle();
   std::vector<KvSegment> segments;
   const std::string file = state_->path(conversation);
-  std::ifstream in(file, std::ios::binary);
+  std::ifstream in;
   std::error_code error;
   const std::uintmax_t size = fs::file_size(file, error);
-  std::string head(state_->head().size(), '\0');
-  if (error || !in.read(head.data(), static_cast<std::streamsize>(head.size())) ||
-      head != state_->head())
-    return segments;
-  std::uintmax_t whole = head.size();
+  if (error || !state_->open(file, in)) return segments;
+  std::uintmax_t whole = state_->head().size();
   std::size_t length = 0;
   KvSegment segment;
   while (whole < size && read_segment(in, size - whole, segment) && segment.from <= length) {
@@ -209,6 +224,33 @@ std::vector<KvSegment> KvFiles::load(const std::string& conversation) {
   in.close();
   if (whole < size) fs::resize_file(file, whole, error);
   return segments;
+}
+
+std::vector<KvSegment> KvFiles::load_like(const std::vector<std::int32_t>& tokens,
+                                          std::size_t least) {
+  settle();
+  std::vector<KvSegment> found;
+  std::size_t looked_at = 0;
+  for (const State::Entry& entry : state_->list()) {
+    if (++looked_at > limits::kv_looked_at) break;
+    std::ifstream in;
+    if (!state_->open(entry.path.string(), in)) continue;
+    const std::streampos begin = in.tellg();
+    const std::uintmax_t left = entry.bytes - static_cast<std::uintmax_t>(begin);
+    SegmentHead head;
+    KvSegment segment;
+    if (!read_tokens(in, left, head, segment)) continue;
+    const std::size_t shared = static_cast<std::size_t>(
+        std::mismatch(segment.tokens.begin(), segment.tokens.end(), tokens.begin(), tokens.end())
+            .first -
+        segment.tokens.begin());
+    if (segment.from != 0 || shared < least) continue;
+    in.seekg(begin);
+    if (!read_segment(in, left, segment)) continue;
+    least = shared + 1;
+    found.assign(1, std::move(segment));
+  }
+  return found;
 }
 
 bool KvFiles::save(const std::string& conversation, KvSegment segment) {

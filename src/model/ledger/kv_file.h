@@ -37,6 +37,9 @@ class KvFiles {
 
   // The conversation's whole segments, oldest first; empty if there are none.
   std::vector<KvSegment> load(const std::string& conversation);
+  // The first segment of another conversation that begins like `tokens`, at least `least` of them:
+  // conversations share who the agent is and what its tools are. Empty if there is none.
+  std::vector<KvSegment> load_like(const std::vector<std::int32_t>& tokens, std::size_t least);
   // Appends a segment, soon; a segment from 0 on replaces the file. False if too much waits: the
   // caller tries again later with all that is not saved.
   bool save(const std::string& conversation, KvSegment segment);

@@ -116,6 +116,21 @@ TEST_F(KvFilesTest, AFileThatCannotBeWrittenIsSaidAndStartedAgain) {
   EXPECT_EQ(files->load("c").size(), 1u);
 }
 
+TEST_F(KvFilesTest, ANewConversationBeginsWithWhatItSharesWithAnother) {
+  const auto files = open();
+  files->save("short", segment(0, 40));
+  files->save("long", segment(0, 90));
+  files->save("other", segment(500, 10));
+  std::vector<std::int32_t> tokens = segment(0, 60).tokens;
+  tokens.push_back(7);
+  const auto found = files->load_like(tokens, 30);
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].tokens.size(), 90u) << "the one that shares most";
+  EXPECT_EQ(found[0].state, segment(0, 90).state);
+  EXPECT_TRUE(files->load_like(tokens, 61).empty());
+  EXPECT_TRUE(open('b')->load_like(tokens, 1).empty()) << "of another model";
+}
+
 TEST_F(KvFilesTest, AReplacedModelFileHasAnotherFingerprint) {
   fs::create_directories(folder_);
   const std::string path = (folder_ / "m.gguf").string();
