@@ -327,13 +327,23 @@ Status Agent::use_model(const std::string& name) {
   return state_->parts.router.use(name);
 }
 
-Status Agent::prepare(const EventSink& sink, std::stop_token stop) {
-  const model::Choice choice = TRY(state_->parts.router.choose(""));
+Status Agent::prepare(const std::string& conversation, const EventSink& sink,
+                      std::stop_token stop) {
+  State& state = *state_;
+  const model::Choice choice = TRY(state.parts.router.choose(""));
+  const store::ConversationRow row = TRY(state.journal.conversation(conversation));
+  const std::string system =
+      row.system.empty() ? system_text(TRY(state.parts.memory.identity_text(state.parts.name)))
+                         : row.system;
+  model::Request next;
+  next.conversation = conversation;
+  next.items = TRY(Window::load(state.journal, conversation)).items(system, choice.name);
+  next.tools = state.parts.tools.specs();
   const model::Sink progress = [&](const model::StreamEvent& event) {
     const auto* step = std::get_if<model::Progress>(&event);
     if (step != nullptr && sink) sink(Progress{step->phase, step->done, step->total});
   };
-  return choice.model->prepare(progress, stop);
+  return choice.model->prepare(next, progress, stop);
 }
 
 }  // namespace keel::agent

@@ -59,7 +59,8 @@ class Agent final : public Session {
   Result<Json> why(const std::string& turn) override;
   Result<Json> status() override;
   Status use_model(const std::string& name) override;
-  Status prepare(const EventSink& sink, std::stop_token stop) override;
+  Status prepare(const std::string& conversation, const EventSink& sink,
+                 std::stop_token stop) override;
 
   // Once after start, before the first run(): takes up every turn a crash left open.
   Result<Recovered> recover(const EventSink& sink, std::stop_token stop);

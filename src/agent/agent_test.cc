@@ -388,7 +388,7 @@ TEST(Agent, StatusModelsAndWhyAnswer) {
   EXPECT_EQ(status["models"][0]["current"], true);
   EXPECT_EQ(house.agent->use_model("other").error().code, Code::not_found);
   EXPECT_TRUE(house.agent->use_model("script"));
-  EXPECT_TRUE(house.agent->prepare({}, {}));
+  EXPECT_TRUE(house.agent->prepare("main", {}, {}));
 }
 
 TEST(Agent, ThePlainTurnCostsFewCommits) {

@@ -39,8 +39,10 @@ class Session {
   // The model for the turns to come; Code::not_found names those there are.
   virtual Status use_model(const std::string& name) = 0;
 
-  // Loads the model ahead of the first question, with progress.
-  virtual Status prepare(const EventSink& sink, std::stop_token stop) = 0;
+  // Loads the model ahead of the next question in this conversation and lets it read what comes
+  // before that, with progress.
+  virtual Status prepare(const std::string& conversation, const EventSink& sink,
+                         std::stop_token stop) = 0;
 };
 
 }  // namespace keel::agent

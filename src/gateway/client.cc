@@ -87,8 +87,9 @@ Status Client::use_model(const std::string& name) {
   return {};
 }
 
-Status Client::prepare(const agent::EventSink& sink, std::stop_token stop) {
-  TRY(call(PrepareRequest{}, sink, stop));
+Status Client::prepare(const std::string& conversation, const agent::EventSink& sink,
+                       std::stop_token stop) {
+  TRY(call(PrepareRequest{conversation}, sink, stop));
   return {};
 }
 

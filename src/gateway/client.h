@@ -26,7 +26,8 @@ class Client final : public agent::Session {
   Result<Json> why(const std::string& turn) override;
   Result<Json> status() override;
   Status use_model(const std::string& name) override;
-  Status prepare(const agent::EventSink& sink, std::stop_token stop) override;
+  Status prepare(const std::string& conversation, const agent::EventSink& sink,
+                 std::stop_token stop) override;
 
   std::int64_t daemon_process() const { return process_; }
 

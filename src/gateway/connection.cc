@@ -97,7 +97,8 @@ void Connection::work(const Request& request, std::stop_token stop) {
   if (const auto* run = std::get_if<RunRequest>(&request)) {
     answer(session_.run(run->turn, sink, stop));
   } else {
-    answer(nothing(session_.prepare(sink, stop)));
+    const auto& prepare = std::get<PrepareRequest>(request);
+    answer(nothing(session_.prepare(prepare.conversation, sink, stop)));
   }
 }
 

@@ -40,7 +40,9 @@ class Turns final : public agent::Session {
     if (name != "known") return fail(Code::not_found, "there is no such model");
     return {};
   }
-  Status prepare(const agent::EventSink& sink, std::stop_token) override {
+  Status prepare(const std::string& conversation, const agent::EventSink& sink,
+                 std::stop_token) override {
+    if (conversation != "main") return fail(Code::not_found, "another conversation");
     sink(agent::Progress{"loading", 500, 1000});
     return {};
   }
@@ -130,7 +132,7 @@ TEST_F(GatewayTest, ATurnComesThroughWithItsEvents) {
   EXPECT_TRUE(client->use_model("known"));
   EXPECT_EQ(client->use_model("other").error().code, Code::not_found);
   int loading = 0;
-  EXPECT_TRUE(client->prepare([&](const agent::Event&) { ++loading; }, {}));
+  EXPECT_TRUE(client->prepare("main", [&](const agent::Event&) { ++loading; }, {}));
   EXPECT_EQ(loading, 1);
 }
 

@@ -56,7 +56,9 @@ std::string encode(const Request& request) {
   struct Visitor {
     Json operator()(const RunRequest& run) const { return to_json(run.turn); }
     Json operator()(const StopRequest&) const { return {{"op", "stop"}}; }
-    Json operator()(const PrepareRequest&) const { return {{"op", "prepare"}}; }
+    Json operator()(const PrepareRequest& prepare) const {
+      return {{"op", "prepare"}, {"conversation", prepare.conversation}};
+    }
     Json operator()(const StatusRequest&) const { return {{"op", "status"}}; }
     Json operator()(const WhyRequest& why) const { return {{"op", "why"}, {"turn", why.turn}}; }
     Json operator()(const UseModelRequest& use) const {
@@ -92,7 +94,8 @@ Result<Request> decode_request(std::string_view frame) {
   std::string op = TRY(json_string(value, "op"));
   if (op == "run") return Request(RunRequest{TRY(turn_from_json(value))});
   if (op == "stop") return Request(StopRequest{});
-  if (op == "prepare") return Request(PrepareRequest{});
+  if (op == "prepare")
+    return Request(PrepareRequest{json_string_or(value, "conversation", "main")});
   if (op == "status") return Request(StatusRequest{});
   if (op == "why") return Request(WhyRequest{json_string_or(value, "turn", "")});
   if (op == "use_model") return Request(UseModelRequest{TRY(json_string(value, "name"))});

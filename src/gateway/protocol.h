@@ -25,7 +25,9 @@ struct RunRequest {
   agent::TurnRequest turn;
 };
 struct StopRequest {};
-struct PrepareRequest {};
+struct PrepareRequest {
+  std::string conversation = "main";
+};
 struct StatusRequest {};
 struct WhyRequest {
   std::string turn;

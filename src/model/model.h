@@ -98,8 +98,9 @@ class Model {
   // A prompt that does not fit is Code::limit with "prompt is too long: N tokens > M maximum".
   virtual Result<Response> generate(const Request& request, const Sink& sink,
                                     std::stop_token stop) = 0;
-  // Loads what it needs ahead of the first request; harmless to call again.
-  virtual Status prepare(const Sink& sink, std::stop_token stop) = 0;
+  // Loads what it needs ahead of `request`, and reads what that will begin with (its items may end
+  // anywhere), so that the answer can begin sooner. Harmless to call again.
+  virtual Status prepare(const Request& request, const Sink& sink, std::stop_token stop) = 0;
 };
 
 }  // namespace keel::model

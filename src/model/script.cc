@@ -202,7 +202,7 @@ Info ScriptModel::info() const {
           options_.context};
 }
 
-Status ScriptModel::prepare(const Sink&, std::stop_token) {
+Status ScriptModel::prepare(const Request&, const Sink&, std::stop_token) {
   return {};
 }
 

@@ -32,7 +32,7 @@ class ScriptModel final : public Model {
   Info info() const override;
   Result<Response> generate(const Request& request, const Sink& sink,
                             std::stop_token stop) override;
-  Status prepare(const Sink& sink, std::stop_token stop) override;
+  Status prepare(const Request& request, const Sink& sink, std::stop_token stop) override;
 
   // What generate() was asked last; for tests of what a model is shown.
   Request last_request() const;

@@ -43,13 +43,13 @@ std::optional<std::pair<std::string, std::string>> command_of(std::string_view l
 // Loads the model while the owner writes; its progress goes to whatever turn is on the screen.
 class Preparation {
  public:
-  explicit Preparation(agent::Session& session) {
-    thread_ = rt::start_thread("prepare", [this, &session](std::stop_token stop) {
+  Preparation(agent::Session& session, const std::string& conversation) {
+    thread_ = rt::start_thread("prepare", [this, &session, conversation](std::stop_token stop) {
       auto sink = [this](const agent::Event& event) {
         if (const auto* progress = std::get_if<agent::Progress>(&event)) on_progress(*progress);
       };
       // An error is not shown here: the turn meets the same one and shows it.
-      (void)session.prepare(sink, stop);
+      (void)session.prepare(conversation, sink, stop);
       on_progress({});
     });
   }
@@ -84,7 +84,7 @@ class Chat {
 
   int run() {
     greet();
-    Preparation preparation(session_);
+    Preparation preparation(session_, conversation_);
     for (;;) {
       LineEditor::Read read = editor_.read("> ");
       if (read.end != LineEditor::End::line) return 0;

@@ -159,6 +159,41 @@ TEST_F(LocalModelTest, AnotherConversationDoesNotCostTheFirstItsCache) {
   EXPECT_EQ(msg::plain_text(again->item), msg::plain_text(first->item));
 }
 
+TEST_F(LocalModelTest, PreparingReadsWhatTheNextAnswerBeginsWith) {
+  NEED_MODEL(kTiny);
+  fs::remove_all(home() + "/kv");
+  std::string rules;
+  for (int i = 0; i < 30; ++i) rules += "Answer briefly and plainly. ";
+  request_.conversation = "c";
+  request_.items = {msg::text_item(msg::Role::system, rules)};
+  ASSERT_TRUE(model_->prepare(request_, {}, {}));
+  model::Request request = ask("What is a keel?");
+  request.max_tokens = 2;
+  const auto answer = generate(request);
+  ASSERT_TRUE(answer) << answer.error().text();
+  EXPECT_LT(answer->usage.evaluated_tokens, 20);
+  EXPECT_GT(answer->usage.cached_tokens, 100);
+}
+
+TEST_F(LocalModelTest, ANewConversationAfterARestartDoesNotReadTheRulesAgain) {
+  NEED_MODEL(kTiny);
+  fs::remove_all(home() + "/kv");
+  std::string rules;
+  for (int i = 0; i < 30; ++i) rules += "Answer briefly and plainly. ";
+  model::Request request;
+  request.conversation = "first";
+  request.items = {msg::text_item(msg::Role::system, rules),
+                   msg::text_item(msg::Role::user, "What is a keel?")};
+  request.max_tokens = 2;
+  ASSERT_TRUE(generate(request));
+  model_ = LocalModel::create(options_);  // the old engine ends in order
+  request.conversation = "second";
+  request.items[1] = msg::text_item(msg::Role::user, "Who built this boat?");
+  const auto answer = generate(request);
+  ASSERT_TRUE(answer) << answer.error().text();
+  EXPECT_LT(answer->usage.evaluated_tokens, 20);
+}
+
 // Guessed tokens are checked, so they may change when an answer comes but never what it says.
 TEST_F(LocalModelTest, DraftsDoNotChangeTheAnswer) {
   std::vector<std::string> answers;
@@ -256,7 +291,7 @@ TEST_F(LocalModelTest, StopActsWhileTheAnswerIsWritten) {
 
 TEST_F(LocalModelTest, StopActsWhileThePromptIsRead) {
   NEED_MODEL(kTiny, 8192);
-  ASSERT_TRUE(model_->prepare({}, {}));
+  ASSERT_TRUE(model_->prepare({}, {}, {}));
   std::string story;
   for (int i = 0; i < 600; ++i) story += "The ship sails on over the wide sea. ";
   std::stop_source stop;

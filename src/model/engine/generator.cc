@@ -84,6 +84,7 @@ Result<model::Response> Generator::run(const GenerateRequest& request) {
   run.accepted = context_.drafter().accepted();
   TRY(begin(run));
   Next next = TRY(reread(run));
+  if (next == Next::more && run.max_tokens == 0) next = Next::full;
   while (next == Next::more) next = TRY(step(run));
   return finish(run, next);
 }
@@ -98,7 +99,7 @@ Status Generator::begin(Run& run) {
                     std::to_string(context_.size() - reserve) + " maximum",
                 "shorten the conversation, or set a larger context for this model in keel.toml");
   }
-  const auto wished = static_cast<std::size_t>(std::max(run.request.request.max_tokens, 1));
+  const auto wished = static_cast<std::size_t>(std::max(run.request.request.max_tokens, 0));
   run.max_tokens = std::min(wished, context_.size() - size - 1);
   if (!run.prompt.tagged_json && !run.prompt.grammar.empty()) {
     TRY(run.sampler.set_grammar(run.prompt, run.prompt.grammar_lazy));

@@ -307,9 +307,16 @@ LocalStats LocalModel::stats() const {
   return state_->facts;
 }
 
-Status LocalModel::prepare(const model::Sink& sink, std::stop_token stop) {
-  const std::lock_guard lock(state_->turn);
-  return state_->ensure(sink, stop);
+Status LocalModel::prepare(const model::Request& request, const model::Sink& sink,
+                           std::stop_token stop) {
+  if (request.items.empty()) {
+    const std::lock_guard lock(state_->turn);
+    return state_->ensure(sink, stop);
+  }
+  model::Request reading = request;
+  reading.max_tokens = 0;
+  TRY(generate(reading, sink, stop));
+  return {};
 }
 
 Result<model::Response> LocalModel::generate(const model::Request& request, const model::Sink& sink,

@@ -45,7 +45,8 @@ class LocalModel final : public model::Model {
   model::Info info() const override;
   Result<model::Response> generate(const model::Request& request, const model::Sink& sink,
                                    std::stop_token stop) override;
-  Status prepare(const model::Sink& sink, std::stop_token stop) override;
+  Status prepare(const model::Request& request, const model::Sink& sink,
+                 std::stop_token stop) override;
 
   // How many tokens the request's prompt has; loads the model if need be.
   Result<std::int64_t> count(const model::Request& request);
