@@ -82,6 +82,18 @@ void add_setup(CLI::App& app, Commands& commands) {
                "keel config check", [] { return config_check_command(); });
 }
 
+// Commands on one model of keel.toml, with --json.
+void add_measuring(CLI::App& group, Commands& commands, const char* name, const char* help,
+                   const char* example, int (*run)(const std::string&, bool)) {
+  auto arguments = std::make_shared<std::pair<std::string, bool>>();
+  CLI::App* command = commands.add(group, name, help, example, [arguments, run] {
+    return run(arguments->first, arguments->second);
+  });
+  command->add_option("name", arguments->first, "Name of a [[model]]; the default without it")
+      ->type_name("NAME");
+  command->add_flag("--json", arguments->second, "Print one JSON object");
+}
+
 void add_model(CLI::App& app, Commands& commands) {
   CLI::App* group = commands.group(app, "model", "The models of keel.toml");
   auto json = std::make_shared<bool>(false);
@@ -94,14 +106,14 @@ void add_model(CLI::App& app, Commands& commands) {
                          [name] { return model_use_command(*name); });
   command->add_option("name", *name, "Name of a [[model]]")->required()->type_name("NAME");
 
-  auto info_name = std::make_shared<std::string>();
-  auto info_json = std::make_shared<bool>(false);
-  command =
-      commands.add(*group, "info", "Show what a model file says about itself", "keel model info",
-                   [info_name, info_json] { return model_info_command(*info_name, *info_json); });
-  command->add_option("name", *info_name, "Name of a [[model]]; the default without it")
-      ->type_name("NAME");
-  command->add_flag("--json", *info_json, "Print one JSON object");
+  add_measuring(*group, commands, "info", "Show what a model file says about itself",
+                "keel model info", model_info_command);
+  add_measuring(*group, commands, "tune",
+                "Measure what makes it fastest on this machine, and keep that (about a minute)",
+                "keel model tune", model_tune_command);
+  add_measuring(*group, commands, "bench",
+                "Measure reading and writing by depth, beside what memory allows",
+                "keel model bench", model_bench_command);
 }
 
 void add_memory_reading(CLI::App& group, Commands& commands) {

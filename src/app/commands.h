@@ -31,6 +31,8 @@ int config_check_command();
 int model_list_command(bool json);
 int model_use_command(const std::string& name);
 int model_info_command(const std::string& name, bool json);
+int model_tune_command(const std::string& name, bool json);
+int model_bench_command(const std::string& name, bool json);
 
 struct MemoryAddArguments {
   std::string text;

@@ -2,6 +2,7 @@
 // name. A room adds its own block here; nothing else in the code may hold a bare bound.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -51,6 +52,9 @@ inline constexpr int store_value_bytes = 64 << 20;  // one text or blob
 inline constexpr std::size_t store_quick_check_bytes =
     16u << 20;  // larger files are not checked when opened
 
+// model/kernel
+inline constexpr std::size_t bandwidth_bytes = 256u << 20;  // read to measure the memory
+
 // model/ledger
 inline constexpr std::uintmax_t kv_folder_bytes = 4ull << 30;  // of evaluated conversations on disk
 inline constexpr std::size_t kv_looked_at = 8;  // other conversations a new one may begin like
@@ -95,6 +99,12 @@ inline constexpr auto cpu_probe_time = 1500ms;                 // for one
 inline constexpr double cpu_probe_error =
     5e-4;  // normalised mean square error against exact arithmetic
 inline constexpr double attention_error = 1e-5;  // of keel's kernel, relative to the largest value
+
+inline constexpr double tune_turn_read = 300.0;  // tokens of the turn that settings are weighed by
+inline constexpr double tune_turn_write = 100.0;
+inline constexpr std::array<std::int64_t, 5> bench_depths = {0, 2048, 4096, 8192, 16384};
+inline constexpr std::int64_t bench_read = 256;  // tokens timed at each depth
+inline constexpr std::int64_t bench_write = 32;
 
 // agent
 inline constexpr std::size_t message_bytes = 1u << 20;  // one message of the owner

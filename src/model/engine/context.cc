@@ -107,6 +107,7 @@ Result<std::unique_ptr<Context>> Context::load(const LoadRequest& request,
     llama_backend_init();
     llama_model_params params = llama_model_default_params();
     params.load_mode = LLAMA_LOAD_MODE_MMAP;
+    params.use_extra_bufts = request.repack;
     params.progress_callback = on_load_progress;
     params.progress_callback_user_data = const_cast<OnProgress*>(&progress);
     context->model_ = llama_model_load_from_file(request.path.c_str(), params);
@@ -132,8 +133,9 @@ Status Context::start(const LoadRequest& request) {
   cores_ = std::max(1, static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN)));
   llama_context_params params = llama_context_default_params();
   params.n_ctx = static_cast<std::uint32_t>(choose_context(model_, request.context));
-  params.n_batch = limits::engine_batch_tokens;
-  params.n_ubatch = limits::engine_batch_tokens;
+  const int batch = request.batch > 0 ? request.batch : limits::engine_batch_tokens;
+  params.n_batch = static_cast<std::uint32_t>(batch);
+  params.n_ubatch = params.n_batch;
   // The second sequence only ever names a part of the first one's cells, to copy it out or in.
   params.n_seq_max = 2;
   params.kv_unified = true;
@@ -142,7 +144,9 @@ Status Context::start(const LoadRequest& request) {
   // llama.cpp's own flash attention reads faster and writes slower than the plain path; keel's
   // kernel does both faster (docs/decisions/0006).
   params.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_DISABLED;
-  if (!request.attention.empty()) {
+  if (request.attention == "flash") {
+    params.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_ENABLED;
+  } else if (!request.attention.empty()) {
     attention_ = TRY(AttentionNodes::create(request.attention, threads_));
     params.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_ENABLED;
     params.cb_eval = AttentionNodes::on_node;
@@ -215,6 +219,13 @@ std::string Context::description() const {
   std::array<char, 256> text{};
   llama_model_desc(model_, text.data(), text.size());
   return text.data();
+}
+
+std::int64_t Context::weight_bytes() const {
+  return static_cast<std::int64_t>(llama_model_size(model_));
+}
+std::int64_t Context::cache_bytes() const {
+  return cache_bytes_per_token(model_);
 }
 
 bool Context::is_end(Token token) const {
@@ -508,6 +519,38 @@ Result<bool> Context::append(Token token) {
   if (code == 0)
     drafter_.timed(drafts.size() + 1, ms_between(start, std::chrono::steady_clock::now()));
   return code == 0;
+}
+
+Result<Speed> Context::measure(const MeasureRequest& request) {
+  const auto count = [](std::int64_t n) {
+    return static_cast<std::size_t>(std::max<std::int64_t>(n, 0));
+  };
+  const std::size_t depth = count(request.depth);
+  const std::size_t read = count(request.read);
+  const std::size_t write = count(request.write);
+  if (depth + read + write >= n_ctx_) {
+    return fail(Code::limit, "the context of " + std::to_string(n_ctx_) + " tokens is too small");
+  }
+  interrupt(false);
+  live_.clear();
+  keep_prefix(0);
+  // Any tokens do; neighbours differ, so that nothing is the same twice.
+  std::vector<Token> tokens(depth + read + write);
+  const auto vocabulary = static_cast<std::size_t>(llama_vocab_n_tokens(vocab()));
+  for (std::size_t i = 0; i < tokens.size(); ++i)
+    tokens[i] = static_cast<Token>((i * 7919 + 13) % vocabulary);
+  const auto go_on = [&](std::size_t from, std::size_t to, std::size_t step) -> Result<double> {
+    const auto start = std::chrono::steady_clock::now();
+    for (std::size_t at = from; at < to; at += step)
+      TRY(decode(tokens.data() + at, std::min(step, to - at)));
+    return ms_between(start, std::chrono::steady_clock::now());
+  };
+  TRY(go_on(0, depth, n_batch_));
+  Speed measured;
+  measured.read_ms = TRY(go_on(depth, depth + read, n_batch_));
+  measured.write_ms = TRY(go_on(depth + read, tokens.size(), 1));
+  keep_prefix(0);
+  return measured;
 }
 
 }  // namespace keel::local

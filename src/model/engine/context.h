@@ -34,6 +34,11 @@ namespace keel::local {
 // Called while loading (per mille) or reading (tokens).
 using OnProgress = std::function<void(std::int64_t done, std::int64_t total)>;
 
+struct Speed {
+  double read_ms = 0.0;
+  double write_ms = 0.0;
+};
+
 struct ReadOutcome {
   std::size_t cached = 0;
   std::size_t evaluated = 0;
@@ -53,6 +58,8 @@ class Context {
   std::size_t size() const { return n_ctx_; }
   int threads() const { return threads_; }
   std::string description() const;
+  std::int64_t weight_bytes() const;
+  std::int64_t cache_bytes() const;  // of one token, an upper bound
 
   // Afterwards the cache holds exactly `tokens` as `conversation`, with logits for the last one.
   // Tokens that were evaluated before are kept.
@@ -61,6 +68,8 @@ class Context {
   // One more token of the live conversation; false if interrupted. Tokens that are likely to come
   // after it may be evaluated with it; those that then do come cost nothing.
   Result<bool> append(Token token);
+  // Times made-up tokens, one by one where they are written; the live conversation is given up.
+  Result<Speed> measure(const MeasureRequest& request);
   // Ends guessing for now: the cells of guesses that did not come true go.
   void drop_drafts();
   // At the end of an answer: what the live conversation has evaluated goes to the disk, so that an

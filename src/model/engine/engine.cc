@@ -100,7 +100,8 @@ class Engine {
     stop_running_ = context_.get();
     emit(LoadedEvent{context_->description(), request.library,
                      static_cast<std::int64_t>(context_->size()), context_->threads(),
-                     ms_between(start, std::chrono::steady_clock::now())});
+                     ms_between(start, std::chrono::steady_clock::now()), context_->weight_bytes(),
+                     context_->cache_bytes()});
   }
 
   void handle(const GenerateRequest& request) {
@@ -123,6 +124,13 @@ class Engine {
     const Result<std::int64_t> count = generator.count(request.request);
     if (!count) return refuse(request.id, count.error());
     emit(CountEvent{request.id, *count, static_cast<std::int64_t>(context_->size())});
+  }
+
+  void handle(const MeasureRequest& request) {
+    if (!context_) return refuse(request.id, not_loaded());
+    const Result<Speed> measured = context_->measure(request);
+    if (!measured) return refuse(request.id, measured.error());
+    emit(MeasuredEvent{request.id, measured->read_ms, measured->write_ms});
   }
 
   void handle(const CancelRequest&) {}

@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "model/local/cpu.h"
 #include "model/local/local_model.h"
+#include "model/local/tune.h"
 #include "rt/child.h"
 #include "rt/file.h"
 #include "rt/thread.h"
@@ -474,6 +475,41 @@ TEST_F(LocalModelTest, LargerModelCallsToolsInPlainRequests) {
   // cut into tokens.
   EXPECT_GE(second->usage.cached_tokens,
             first->usage.prompt_tokens + first->usage.completion_tokens / 2);
+}
+
+TEST_F(LocalModelTest, WhatWasMeasuredIsKeptForThisModelOnThisMachine) {
+  NEED_MODEL(kTiny);
+  const std::string folder = home() + "/tuned";
+  fs::remove_all(folder);
+  fs::create_directories(folder);
+  TuneOptions options;
+  options.model_path = model_path(kTiny).string();
+  options.home = folder;
+  options.trial_seconds = 0.1;
+  int told = 0;
+  const auto profile = tune(options, [&](int, int, const std::string&) { ++told; }, {});
+  ASSERT_TRUE(profile) << profile.error().text();
+  EXPECT_GE(profile->trials.size(), 4u);
+  EXPECT_GT(told, 4);
+  for (const Trial& trial : profile->trials) {
+    EXPECT_TRUE(!trial.failed.empty() || trial.write_tps > 0.0);
+    EXPECT_NE(settings_text(trial.settings), "");
+  }
+  CpuOptions cpu;
+  cpu.cache_path = folder + "/cpu.json";
+  const std::string machine = MUST(choose_cpu(cpu)).fingerprint;
+  const EngineSettings kept = MUST(kept_settings(folder, options.model_path, machine));
+  EXPECT_EQ(settings_text(kept), settings_text(profile->best));
+  EXPECT_FALSE(kept_settings(folder, options.model_path, "another machine"));
+  EXPECT_FALSE(kept_settings(folder, "/no/such.gguf", machine));
+  std::ofstream(folder + "/profile.json") << "{ damaged";
+  EXPECT_FALSE(kept_settings(folder, options.model_path, machine));
+
+  options_.home = folder;
+  model_ = LocalModel::create(options_);
+  model::Request request = ask("Say hello.");
+  request.max_tokens = 4;
+  EXPECT_TRUE(generate(request)) << "a damaged profile is no reason not to answer";
 }
 
 TEST(CpuChoiceTest, ALibraryIsChosenByRunningItAndTheChoiceIsKept) {

@@ -232,7 +232,10 @@ Result<CpuChoice> choose_cpu(const CpuOptions& wish) {
   const std::string key = fingerprint(libraries);
   if (!options.again && !options.cache_path.empty()) {
     Result<CpuChoice> kept = read_cache(options.cache_path, key);
-    if (kept) return kept;
+    if (kept) {
+      kept->fingerprint = key;
+      return kept;
+    }
   }
   const SteadyTime start = std::chrono::steady_clock::now();
   CpuChoice choice;
@@ -264,6 +267,7 @@ Result<CpuChoice> choose_cpu(const CpuOptions& wish) {
   }
   choice.library = best->library;
   choice.name = best->name;
+  choice.fingerprint = key;
   choice.attention = TRY(probe_attention(options));
   choice.took_ms = ms_between(start, std::chrono::steady_clock::now());
   if (!options.cache_path.empty()) write_cache(options.cache_path, key, choice);

@@ -27,6 +27,7 @@ struct CpuPath {
 struct CpuChoice {
   std::string library;
   std::string name;
+  std::string fingerprint;     // of all that the choice depends on
   std::string attention;       // the attention kernel that runs here (model/kernel/); may be empty
   std::vector<CpuPath> table;  // in the order they were tried
   double took_ms = 0.0;

@@ -13,6 +13,7 @@
 #include "model/local/cpu.h"
 #include "model/local/gguf_check.h"
 #include "model/local/protocol.h"
+#include "model/local/tune.h"
 #include "rt/child.h"
 #include "rt/file.h"
 #include "rt/frame.h"
@@ -85,8 +86,8 @@ struct LocalModel::State {
 
   Status ensure(const model::Sink& sink, std::stop_token stop);
   Status spawn(const std::string& library);
-  Status load(const CpuChoice& cpu, const model::Sink& sink, std::stop_token stop);
-  Result<CpuChoice> cpu();
+  Status load(const EngineSettings& settings, const model::Sink& sink, std::stop_token stop);
+  Result<EngineSettings> settings();
   void note_death();
   void drop_child();
   Error died() const;
@@ -97,18 +98,25 @@ struct LocalModel::State {
 
 // --- the child
 
-Result<CpuChoice> LocalModel::State::cpu() {
-  if (!options.library.empty()) {
-    CpuChoice given;
-    given.library = options.library;
-    return given;
-  }
+// What was measured for this model, or what was chosen for the machine.
+Result<EngineSettings> LocalModel::State::settings() {
+  EngineSettings settings;
+  settings.library = options.library;
+  settings.threads = options.threads;
+  if (!options.library.empty()) return settings;
   CpuOptions wish;
   wish.program = options.program;
   wish.folder = options.library_folder;
   wish.cache_path = options.home.empty() ? "" : options.home + "/cpu.json";
   wish.environment = options.environment;
-  return choose_cpu(wish);
+  const CpuChoice cpu = TRY(choose_cpu(wish));
+  settings.library = cpu.library;
+  settings.attention = cpu.attention;
+  if (options.home.empty()) return settings;
+  auto kept = kept_settings(options.home, options.path, cpu.fingerprint);
+  if (!kept) return settings;
+  if (options.threads > 0) kept->threads = options.threads;  // the owner's word
+  return std::move(*kept);
 }
 
 Status LocalModel::State::spawn(const std::string& library) {
@@ -143,12 +151,20 @@ Result<std::optional<EngineEvent>> LocalModel::State::next_event(int timeout_ms)
   return std::optional<EngineEvent>(TRY(decode_event(*frame)));
 }
 
-Status LocalModel::State::load(const CpuChoice& cpu, const model::Sink& sink,
+Status LocalModel::State::load(const EngineSettings& settings, const model::Sink& sink,
                                std::stop_token stop) {
-  TRY(spawn(cpu.library));
-  TRY(socket->send(
-      encode(LoadRequest{options.path, cpu.library, options.context, options.threads, cpu.attention,
-                         options.drafts, options.home.empty() ? "" : options.home + "/kv"})));
+  TRY(spawn(settings.library));
+  LoadRequest request;
+  request.path = options.path;
+  request.library = settings.library;
+  request.context = options.context;
+  request.threads = settings.threads;
+  request.attention = settings.attention;
+  request.drafts = options.drafts;
+  request.kv_folder = options.home.empty() ? "" : options.home + "/kv";
+  request.batch = settings.batch;
+  request.repack = settings.repack;
+  TRY(socket->send(encode(request)));
   SteadyTime heard = std::chrono::steady_clock::now();
   for (;;) {
     if (stop.stop_requested()) {
@@ -219,7 +235,7 @@ Error LocalModel::State::died() const {
 Status LocalModel::State::ensure(const model::Sink& sink, std::stop_token stop) {
   if (socket && child.running()) return {};
   if (socket) note_death();  // it died while nobody asked it anything
-  const CpuChoice chosen = TRY(cpu());
+  const EngineSettings chosen = TRY(settings());
   for (int attempt = 1;; ++attempt) {
     const Status loaded = load(chosen, sink, stop);
     if (loaded || loaded.error().code != Code::unavailable || !socket) return loaded;

@@ -138,9 +138,10 @@ Result<DoneEvent> done_from_json(const Json& value) {
 
 struct RequestToJson {
   Json operator()(const LoadRequest& r) const {
-    return {{"do", "load"},         {"path", r.path},          {"library", r.library},
-            {"context", r.context}, {"threads", r.threads},    {"attention", r.attention},
-            {"drafts", r.drafts},   {"kv_folder", r.kv_folder}};
+    return {{"do", "load"},         {"path", r.path},           {"library", r.library},
+            {"context", r.context}, {"threads", r.threads},     {"attention", r.attention},
+            {"drafts", r.drafts},   {"kv_folder", r.kv_folder}, {"batch", r.batch},
+            {"repack", r.repack}};
   }
   Json operator()(const GenerateRequest& r) const {
     Json out = {{"do", "generate"}, {"id", r.id}, {"request", request_json(r.request)}};
@@ -150,14 +151,24 @@ struct RequestToJson {
   Json operator()(const CountRequest& r) const {
     return {{"do", "count"}, {"id", r.id}, {"request", request_json(r.request)}};
   }
+  Json operator()(const MeasureRequest& r) const {
+    return {
+        {"do", "measure"}, {"id", r.id}, {"depth", r.depth}, {"read", r.read}, {"write", r.write}};
+  }
   Json operator()(const CancelRequest& r) const { return {{"do", "cancel"}, {"id", r.id}}; }
   Json operator()(const QuitRequest&) const { return {{"do", "quit"}}; }
 };
 
 struct EventToJson {
   Json operator()(const LoadedEvent& e) const {
-    return {{"event", "loaded"},    {"description", e.description}, {"library", e.library},
-            {"context", e.context}, {"threads", e.threads},         {"load_ms", e.load_ms}};
+    return {{"event", "loaded"},
+            {"description", e.description},
+            {"library", e.library},
+            {"context", e.context},
+            {"threads", e.threads},
+            {"load_ms", e.load_ms},
+            {"weight_bytes", e.weight_bytes},
+            {"cache_bytes_per_token", e.cache_bytes_per_token}};
   }
   Json operator()(const ProgressEvent& e) const {
     return {{"event", "progress"},
@@ -176,6 +187,9 @@ struct EventToJson {
   Json operator()(const DoneEvent& e) const { return done_json(e); }
   Json operator()(const CountEvent& e) const {
     return {{"event", "count"}, {"id", e.id}, {"tokens", e.tokens}, {"context", e.context}};
+  }
+  Json operator()(const MeasuredEvent& e) const {
+    return {{"event", "measured"}, {"id", e.id}, {"read_ms", e.read_ms}, {"write_ms", e.write_ms}};
   }
   Json operator()(const ErrorEvent& e) const {
     return {{"event", "error"},
@@ -206,10 +220,16 @@ Result<EngineRequest> decode_request(std::string_view frame) {
                        static_cast<int>(json_int_or(value, "threads", 0)),
                        json_string_or(value, "attention", ""),
                        json_bool_or(value, "drafts", true),
-                       json_string_or(value, "kv_folder", "")};
+                       json_string_or(value, "kv_folder", ""),
+                       static_cast<int>(json_int_or(value, "batch", 0)),
+                       json_bool_or(value, "repack", true)};
   }
   if (what == "cancel") return CancelRequest{TRY(json_int(value, "id"))};
   if (what == "quit") return QuitRequest{};
+  if (what == "measure") {
+    return MeasureRequest{TRY(json_int(value, "id")), json_int_or(value, "depth", 0),
+                          json_int_or(value, "read", 0), json_int_or(value, "write", 0)};
+  }
   if (what == "generate") {
     return GenerateRequest{TRY(json_int(value, "id")),
                            TRY(request_from_json(TRY(member(value, "request")))),
@@ -228,9 +248,12 @@ Result<EngineEvent> decode_event(std::string_view frame) {
   const std::int64_t id = json_int_or(value, "id", 0);
   if (what == "loaded") {
     return LoadedEvent{json_string_or(value, "description", ""),
-                       json_string_or(value, "library", ""), json_int_or(value, "context", 0),
+                       json_string_or(value, "library", ""),
+                       json_int_or(value, "context", 0),
                        static_cast<int>(json_int_or(value, "threads", 0)),
-                       json_number_or(value, "load_ms", 0)};
+                       json_number_or(value, "load_ms", 0),
+                       json_int_or(value, "weight_bytes", 0),
+                       json_int_or(value, "cache_bytes_per_token", 0)};
   }
   if (what == "progress") {
     return ProgressEvent{id,
@@ -248,6 +271,10 @@ Result<EngineEvent> decode_event(std::string_view frame) {
   if (what == "done") return TRY(done_from_json(value));
   if (what == "count") {
     return CountEvent{id, json_int_or(value, "tokens", 0), json_int_or(value, "context", 0)};
+  }
+  if (what == "measured") {
+    return MeasuredEvent{id, json_number_or(value, "read_ms", 0),
+                         json_number_or(value, "write_ms", 0)};
   }
   if (what == "error") {
     Error error{Code::internal,

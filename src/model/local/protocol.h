@@ -18,13 +18,17 @@ namespace keel::local {
 
 // Agent to engine.
 struct LoadRequest {
-  std::string path;       // of the GGUF
-  std::string library;    // of the CPU backend; empty: none is loaded here
-  int context = 0;        // tokens; 0: chosen from the model and the memory
-  int threads = 0;        // 0: chosen from the machine
-  std::string attention;  // keel's own kernel to use (cpu.h); empty: llama.cpp's
+  std::string path;     // of the GGUF
+  std::string library;  // of the CPU backend; empty: none is loaded here
+  int context = 0;      // tokens; 0: chosen from the model and the memory
+  int threads = 0;      // 0: chosen from the machine
+  // keel's own kernel to use (cpu.h), or one of llama.cpp's paths: "flash", or empty for the plain
+  // one.
+  std::string attention;
   bool drafts = true;     // guess what comes next from what the conversation holds
   std::string kv_folder;  // where evaluated conversations are kept; empty: nowhere
+  int batch = 0;          // tokens read at once; 0: the usual number
+  bool repack = true;     // weights may be rearranged for this processor, which costs memory
 };
 struct GenerateRequest {
   std::int64_t id = 0;
@@ -39,9 +43,16 @@ struct CountRequest {
 struct CancelRequest {
   std::int64_t id = 0;
 };
+// Times reading and writing of made-up tokens behind `depth` others; what the cache held is gone.
+struct MeasureRequest {
+  std::int64_t id = 0;
+  std::int64_t depth = 0;
+  std::int64_t read = 0;
+  std::int64_t write = 0;
+};
 struct QuitRequest {};
-using EngineRequest =
-    std::variant<LoadRequest, GenerateRequest, CountRequest, CancelRequest, QuitRequest>;
+using EngineRequest = std::variant<LoadRequest, GenerateRequest, CountRequest, MeasureRequest,
+                                   CancelRequest, QuitRequest>;
 
 // Engine to agent.
 struct LoadedEvent {
@@ -50,6 +61,8 @@ struct LoadedEvent {
   std::int64_t context = 0;
   int threads = 0;
   double load_ms = 0.0;
+  std::int64_t weight_bytes = 0;           // read for each token
+  std::int64_t cache_bytes_per_token = 0;  // of keys and values, an upper bound
 };
 struct ProgressEvent {
   std::int64_t id = 0;
@@ -75,12 +88,17 @@ struct CountEvent {
   std::int64_t tokens = 0;
   std::int64_t context = 0;
 };
+struct MeasuredEvent {
+  std::int64_t id = 0;
+  double read_ms = 0.0;   // all of `read`
+  double write_ms = 0.0;  // all of `write`
+};
 struct ErrorEvent {
   std::int64_t id = 0;  // 0: of loading
   Error error;
 };
-using EngineEvent =
-    std::variant<LoadedEvent, ProgressEvent, DeltaEvent, DoneEvent, CountEvent, ErrorEvent>;
+using EngineEvent = std::variant<LoadedEvent, ProgressEvent, DeltaEvent, DoneEvent, CountEvent,
+                                 MeasuredEvent, ErrorEvent>;
 
 std::string encode(const EngineRequest& request);
 std::string encode(const EngineEvent& event);

@@ -57,7 +57,8 @@ TEST(Protocol, NonsenseIsAnError) {
 }
 
 TEST(Protocol, ALoadRequestComesBackAsItWas) {
-  const LoadRequest load{"/m.gguf", "/lib/libggml-cpu-x64.so", 4096, 3, "avx2", false, "/kv"};
+  const LoadRequest load{"/m.gguf", "/lib/libggml-cpu-x64.so", 4096, 3, "avx2", false, "/kv", 128,
+                         false};
   const auto back = std::get<LoadRequest>(MUST(decode_request(encode(EngineRequest(load)))));
   EXPECT_EQ(std::tie(back.path, back.library, back.context, back.threads, back.attention,
                      back.drafts, back.kv_folder),
