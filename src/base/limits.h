@@ -82,7 +82,8 @@ inline constexpr int engine_threads = 16;        // chosen by itself; more must 
 inline constexpr int engine_batch_tokens = 512;  // read at once
 inline constexpr int engine_reply_reserve =
     256;  // tokens of the context that a prompt must leave free
-inline constexpr std::size_t engine_queue = 64;  // requests that wait in the child
+inline constexpr std::size_t engine_queue = 64;       // requests that wait in the child
+inline constexpr std::size_t engine_checkpoints = 8;  // of a conversation with a recurrent model
 inline constexpr std::size_t engine_parked =
     8;  // conversations kept in memory beside the current one
 inline constexpr std::int64_t engine_parked_bytes = 512 << 20;

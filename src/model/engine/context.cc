@@ -19,18 +19,7 @@
 namespace keel::local {
 namespace {
 
-constexpr std::size_t kWorthParking = 64;  // tokens; fewer are read again sooner than copied
-constexpr std::size_t kWorthRestoring = 32;
-constexpr llama_seq_id kWhole = 0;  // the live conversation
-constexpr llama_seq_id kPart = 1;   // a part of it while that is copied out or in
 constexpr double kTakenFrom = 0.5;  // of a processor, from which on it counts as taken
-
-std::size_t common_prefix(const std::vector<Token>& a, const std::vector<Token>& b) {
-  const std::size_t most = std::min(a.size(), b.size());
-  return static_cast<std::size_t>(
-      std::mismatch(a.begin(), a.begin() + static_cast<std::ptrdiff_t>(most), b.begin()).first -
-      a.begin());
-}
 
 // Keys and values of one token in all layers, as 16-bit floats; an upper bound for models that keep
 // less.
@@ -169,21 +158,6 @@ Status Context::start(const LoadRequest& request) {
   return {};
 }
 
-// Recurrent and sliding-window models hold more than a range of cells, so their state cannot be
-// kept in parts.
-void Context::open_files(const LoadRequest& request) {
-  const bool ranges = !llama_model_is_recurrent(model_) && !llama_model_is_hybrid(model_) &&
-                      llama_model_n_swa(model_) == 0;
-  drafting_ = ranges && request.drafts;  // a guess must be taken back
-  if (request.kv_folder.empty() || !ranges) return;
-  const auto fingerprint =
-      model_fingerprint(request.path, std::string("kv 1 f16 ") + llama_version() + " " +
-                                          (request.attention.empty() ? "transposed" : "plain"));
-  if (!fingerprint) return;
-  auto files = KvFiles::open(request.kv_folder, *fingerprint);
-  if (files) files_ = std::move(*files);  // without a folder everything works, only slower
-}
-
 // One pool for the life of the context; without it llama.cpp starts and joins threads for every
 // graph. The functions live in the CPU library, which was loaded by path.
 void Context::attach_threads() {
@@ -233,147 +207,6 @@ bool Context::is_end(Token token) const {
 }
 const float* Context::logits() const {
   return llama_get_logits_ith(context_, logits_row_);
-}
-
-// --- conversations
-
-// After an interrupted or failed evaluation the cache holds less than was asked for: it knows best
-// how much.
-void Context::sync_ledger() {
-  const auto last = llama_memory_seq_pos_max(llama_get_memory(context_), 0);
-  const auto held = static_cast<std::size_t>(std::max(last + 1, 0));
-  if (held < ledger_.size()) ledger_.resize(held);
-  saved_ = std::min(saved_, ledger_.size());
-}
-
-// Cuts the live sequence to `count` tokens; models that cannot go back part of the way start again
-// from nothing.
-std::size_t Context::keep_prefix(std::size_t count) {
-  drop_drafts();
-  llama_memory_t memory = llama_get_memory(context_);
-  drafter_.cut(count);
-  if (count < ledger_.size() &&
-      !llama_memory_seq_rm(memory, 0, static_cast<llama_pos>(count), -1)) {
-    llama_memory_clear(memory, false);
-    count = 0;
-    drafter_.cut(0);
-  }
-  ledger_.resize(std::min(count, ledger_.size()));
-  saved_ = std::min(saved_, ledger_.size());
-  return ledger_.size();
-}
-
-void Context::park_live() {
-  if (live_.empty() || ledger_.size() < kWorthParking) return;
-  parked_.remove_if([&](const Parked& p) { return p.conversation == live_; });
-  const std::size_t size = llama_state_seq_get_size(context_, 0);
-  const auto room = static_cast<std::size_t>(limits::engine_parked_bytes);
-  if (size > room) return;
-  std::size_t held = 0;
-  std::size_t count = 0;
-  std::erase_if(parked_, [&](const Parked& p) {  // the latest stay, as far as there is room
-    held += p.state.size();
-    return ++count >= limits::engine_parked || held + size > room;
-  });
-  Parked parked{live_, ledger_, {}, saved_};
-  parked.state.resize(size);
-  if (llama_state_seq_get_data(context_, parked.state.data(), size, 0) != size) return;
-  parked_.push_front(std::move(parked));
-}
-
-bool Context::restore(Parked parked) {
-  llama_memory_clear(llama_get_memory(context_), false);
-  ledger_.clear();
-  if (llama_state_seq_set_data(context_, parked.state.data(), parked.state.size(), 0) == 0)
-    return false;
-  ledger_ = std::move(parked.ledger);
-  return true;
-}
-
-void Context::save() {
-  drop_drafts();
-  if (!files_ || live_.empty()) return;
-  if (files_->lost(live_)) saved_ = 0;
-  const std::size_t size = ledger_.size();
-  if (size < kWorthParking || size <= saved_) return;
-  llama_memory_t memory = llama_get_memory(context_);
-  llama_memory_seq_rm(memory, kPart, -1, -1);
-  llama_memory_seq_cp(memory, kWhole, kPart, static_cast<llama_pos>(saved_),
-                      static_cast<llama_pos>(size));
-  KvSegment segment;
-  segment.from = saved_;
-  segment.tokens.assign(ledger_.begin() + static_cast<std::ptrdiff_t>(saved_), ledger_.end());
-  segment.state.resize(llama_state_seq_get_size(context_, kPart));
-  const std::size_t copied =
-      llama_state_seq_get_data(context_, segment.state.data(), segment.state.size(), kPart);
-  llama_memory_seq_rm(memory, kPart, -1, -1);
-  if (copied != segment.state.size()) return;
-  if (files_->save(live_, std::move(segment))) saved_ = size;
-}
-
-// Takes the conversation back from the disk if it shares more with `tokens` than what is in memory.
-bool Context::load_saved(const std::string& conversation, const std::vector<Token>& tokens) {
-  std::vector<KvSegment> segments = files_->load(conversation);
-  const bool own = !segments.empty();
-  if (!own) segments = files_->load_like(tokens, kWorthRestoring + common_prefix(ledger_, tokens));
-  std::vector<Token> ledger;
-  for (const KvSegment& segment : segments) {
-    ledger.resize(std::min(segment.from, ledger.size()));
-    ledger.insert(ledger.end(), segment.tokens.begin(), segment.tokens.end());
-  }
-  if (ledger.size() >= n_ctx_ ||
-      common_prefix(ledger, tokens) < common_prefix(ledger_, tokens) + kWorthRestoring)
-    return false;
-  llama_memory_t memory = llama_get_memory(context_);
-  llama_memory_clear(memory, false);
-  ledger_.clear();
-  for (const KvSegment& segment : segments) {
-    llama_memory_seq_rm(memory, kWhole, static_cast<llama_pos>(segment.from), -1);
-    if (llama_state_seq_set_data(context_, segment.state.data(), segment.state.size(), kPart) == 0)
-      break;
-    llama_memory_seq_cp(memory, kPart, kWhole, -1, -1);
-    llama_memory_seq_rm(memory, kPart, -1, -1);
-    ledger_.resize(segment.from);
-    ledger_.insert(ledger_.end(), segment.tokens.begin(), segment.tokens.end());
-  }
-  sync_ledger();
-  saved_ = own ? ledger_.size() : 0;
-  return true;
-}
-
-// Makes the cache that shares most with `tokens` the live one; the other is parked, never a reason
-// to fail.
-void Context::switch_to(const std::string& conversation, const std::vector<Token>& tokens) {
-  if (live_ == conversation) return;
-  drafter_.cut(0);
-  std::size_t best = common_prefix(ledger_, tokens) + kWorthRestoring;
-  auto chosen = parked_.end();
-  for (auto it = parked_.begin(); it != parked_.end(); ++it) {
-    const std::size_t shared = common_prefix(it->ledger, tokens);
-    if (shared > best) {
-      best = shared;
-      chosen = it;
-    }
-  }
-  Parked found;
-  if (chosen != parked_.end()) {
-    if (chosen->conversation == conversation) {
-      found = std::move(*chosen);
-      parked_.erase(chosen);
-    } else {
-      found = *chosen;  // another conversation with the same beginning keeps its own
-    }
-  }
-  park_live();
-  parked_.remove_if([&](const Parked& p) { return p.conversation == conversation; });
-  live_ = conversation;
-  saved_ = 0;
-  if (!found.state.empty()) {
-    const std::size_t saved = found.conversation == conversation ? found.saved : 0;
-    if (restore(std::move(found))) saved_ = saved;
-  } else if (files_) {
-    load_saved(conversation, tokens);
-  }
 }
 
 // --- evaluating
@@ -481,8 +314,7 @@ Result<ReadOutcome> Context::read(const std::string& conversation, const std::ve
   fit_threads();
   drop_drafts();
   switch_to(conversation, tokens);
-  // The last token is always evaluated, because its logits are wanted.
-  const std::size_t kept = keep_prefix(std::min(common_prefix(ledger_, tokens), tokens.size() - 1));
+  const std::size_t kept = keep_shared(tokens);
   ReadOutcome outcome{kept, 0, false};
   for (std::size_t at = kept; at < tokens.size();) {
     if (progress) progress(static_cast<std::int64_t>(at), static_cast<std::int64_t>(tokens.size()));
@@ -490,7 +322,10 @@ Result<ReadOutcome> Context::read(const std::string& conversation, const std::ve
       outcome.interrupted = true;
       return outcome;
     }
-    const std::size_t count = std::min(n_batch_, tokens.size() - at);
+    std::size_t count = std::min(n_batch_, tokens.size() - at);
+    // The checkpoint lies before the last token, so that the same prompt can be answered again.
+    if (recurrent_ && count > 1 && at + count == tokens.size()) --count;
+    if (recurrent_ && at + 1 == tokens.size()) take_checkpoint();
     if (TRY(decode(tokens.data() + at, count)) == 2) {
       outcome.interrupted = true;
       return outcome;

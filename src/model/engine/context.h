@@ -85,11 +85,20 @@ class Context {
   bool interrupted() const { return interrupted_.load(std::memory_order_relaxed); }
 
  private:
+  // Sequences of the cache: the live conversation, and a part of it while that is copied.
+  static constexpr std::int32_t kWhole = 0;
+  static constexpr std::int32_t kPart = 1;
+  // What a recurrent model needs beside the cells of attention to go on behind `tokens` tokens.
+  struct Checkpoint {
+    std::size_t tokens = 0;
+    std::vector<std::uint8_t> state;
+  };
   struct Parked {
     std::string conversation;
     std::vector<Token> ledger;
     std::vector<std::uint8_t> state;
     std::size_t saved = 0;
+    std::vector<Checkpoint> checkpoints;
   };
   Context() = default;
   Status start(const LoadRequest& request);
@@ -100,6 +109,9 @@ class Context {
   void open_files(const LoadRequest& request);
   bool load_saved(const std::string& conversation, const std::vector<Token>& tokens);
   std::size_t keep_prefix(std::size_t count);
+  std::size_t keep_shared(const std::vector<Token>& tokens);
+  std::size_t rewind(std::size_t count);
+  void take_checkpoint();
   void sync_ledger();
   void fit_threads();
   Result<int> decode(const Token* tokens, std::size_t count);
@@ -125,9 +137,12 @@ class Context {
   bool drafting_ = false;
   std::vector<Token> drafts_;  // evaluated behind the ledger, not yet chosen
   std::size_t drafts_used_ = 0;
-  std::int32_t logits_row_ = -1;  // of the last evaluation
-  std::size_t saved_ = 0;         // tokens of the live ledger that are on the disk
-  std::list<Parked> parked_;      // the latest first
+  std::int32_t logits_row_ = -1;         // of the last evaluation
+  bool recurrent_ = false;               // it cannot go back to any point
+  std::vector<Checkpoint> checkpoints_;  // of the live conversation, the earliest first
+  std::size_t on_disk_ = 0;  // tokens of the live conversation's file; more than saved_ after a cut
+  std::size_t saved_ = 0;    // tokens of the live ledger that are on the disk
+  std::list<Parked> parked_;  // the latest first
 };
 
 // How many threads to compute with when nobody says: the physical cores this process may use, less

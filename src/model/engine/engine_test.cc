@@ -50,18 +50,28 @@ struct Heard {
   std::vector<std::string> phases;
 };
 
-// A KEEL_HOME that all tests of this process share, so that the CPU is chosen once.
+// A KEEL_HOME of this test alone, in which the CPU is chosen already: all tests of this build share
+// that choice.
 const std::string& home() {
   static const std::string folder = [] {
-    const fs::path path = fs::temp_directory_path() / "keel-local-test";
-    fs::create_directories(path);
-    return path.string();
+    const fs::path shared = fs::path(*rt::own_program_path()).parent_path() / "engine-test";
+    fs::create_directories(shared);
+    CpuOptions options;
+    options.cache_path = (shared / "cpu.json").string();
+    (void)choose_cpu(options);
+    const fs::path own = shared / std::to_string(::getpid());
+    fs::create_directories(own);
+    std::error_code error;
+    fs::copy_file(shared / "cpu.json", own / "cpu.json", error);
+    return own.string();
   }();
   return folder;
 }
 
 class LocalModelTest : public ::testing::Test {
  protected:
+  LocalModelTest() { fs::remove_all(home() + "/kv"); }
+
   // False (and the test is skipped) if the model is not there.
   bool open(const std::string& file, int context = 2048) {
     if (!fs::exists(model_path(file))) {
@@ -162,7 +172,6 @@ TEST_F(LocalModelTest, AnotherConversationDoesNotCostTheFirstItsCache) {
 
 TEST_F(LocalModelTest, PreparingReadsWhatTheNextAnswerBeginsWith) {
   NEED_MODEL(kTiny);
-  fs::remove_all(home() + "/kv");
   std::string rules;
   for (int i = 0; i < 30; ++i) rules += "Answer briefly and plainly. ";
   request_.conversation = "c";
@@ -178,7 +187,6 @@ TEST_F(LocalModelTest, PreparingReadsWhatTheNextAnswerBeginsWith) {
 
 TEST_F(LocalModelTest, ANewConversationAfterARestartDoesNotReadTheRulesAgain) {
   NEED_MODEL(kTiny);
-  fs::remove_all(home() + "/kv");
   std::string rules;
   for (int i = 0; i < 30; ++i) rules += "Answer briefly and plainly. ";
   model::Request request;
@@ -221,7 +229,6 @@ TEST_F(LocalModelTest, DraftsDoNotChangeTheAnswer) {
 // kill -9 is a normal way to end; reading the conversation again is not a normal way to go on.
 TEST_F(LocalModelTest, AKilledEngineGoesOnFromTheDisk) {
   NEED_MODEL(kTiny);
-  fs::remove_all(home() + "/kv");
   std::string story;
   for (int i = 0; i < 40; ++i) story += "The ship sails on over the wide sea. ";
   model::Request request = ask(story + "Where does it sail?");
@@ -553,5 +560,8 @@ int main(int argc, char** argv) {
     return keel::local::engine_main({arguments.begin() + 1, arguments.end()});
   }
   ::testing::InitGoogleTest(&argc, argv);
-  return RUN_ALL_TESTS();
+  const int result = RUN_ALL_TESTS();
+  std::error_code error;
+  std::filesystem::remove_all(keel::local::home(), error);
+  return result;
 }

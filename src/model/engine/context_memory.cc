@@ -1,0 +1,239 @@
+#include <llama.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/limits.h"
+#include "model/engine/context.h"
+
+// The part of Context that decides what the cache holds: the live conversation, those parked in
+// memory and on disk, and the points that models can go back to.
+
+namespace keel::local {
+namespace {
+
+constexpr std::size_t kWorthParking = 64;  // tokens; fewer are read again sooner than copied
+constexpr std::size_t kWorthRestoring = 32;
+constexpr std::size_t kWorthACheckpoint = 32;
+constexpr std::size_t kLatestCheckpoints = 3;  // that thinning leaves alone
+
+std::size_t common_prefix(const std::vector<Token>& a, const std::vector<Token>& b) {
+  const std::size_t most = std::min(a.size(), b.size());
+  return static_cast<std::size_t>(
+      std::mismatch(a.begin(), a.begin() + static_cast<std::ptrdiff_t>(most), b.begin()).first -
+      a.begin());
+}
+
+}  // namespace
+
+void Context::open_files(const LoadRequest& request) {
+  recurrent_ = llama_model_is_recurrent(model_) || llama_model_is_hybrid(model_);
+  drafting_ = !recurrent_ && request.drafts;  // a guess must be taken back
+  if (request.kv_folder.empty()) return;
+  const auto fingerprint =
+      model_fingerprint(request.path, std::string("kv 1 f16 ") + llama_version() + " " +
+                                          (request.attention.empty() ? "transposed" : "plain"));
+  if (!fingerprint) return;
+  auto files = KvFiles::open(request.kv_folder, *fingerprint);
+  if (files) files_ = std::move(*files);  // without a folder everything works, only slower
+}
+
+// After an interrupted or failed evaluation the cache holds less than was asked for: it knows best
+// how much.
+void Context::sync_ledger() {
+  const auto last = llama_memory_seq_pos_max(llama_get_memory(context_), 0);
+  const auto held = static_cast<std::size_t>(std::max(last + 1, 0));
+  if (held < ledger_.size()) ledger_.resize(held);
+  saved_ = std::min(saved_, ledger_.size());
+}
+
+// Cuts the live sequence to `count` tokens; models that cannot go back part of the way start again
+// from nothing.
+std::size_t Context::keep_prefix(std::size_t count) {
+  drop_drafts();
+  llama_memory_t memory = llama_get_memory(context_);
+  drafter_.cut(count);
+  if (count < ledger_.size() &&
+      !llama_memory_seq_rm(memory, kWhole, static_cast<llama_pos>(count), -1)) {
+    count = rewind(count);
+    drafter_.cut(count);
+  }
+  ledger_.resize(std::min(count, ledger_.size()));
+  saved_ = std::min(saved_, ledger_.size());
+  std::erase_if(checkpoints_, [&](const Checkpoint& c) { return c.tokens > ledger_.size(); });
+  return ledger_.size();
+}
+
+// The last token is always evaluated, because its logits are wanted.
+std::size_t Context::keep_shared(const std::vector<Token>& tokens) {
+  return keep_prefix(std::min(common_prefix(ledger_, tokens), tokens.size() - 1));
+}
+
+// Takes a recurrent model back to its newest checkpoint at or before `count` tokens, or to nothing.
+std::size_t Context::rewind(std::size_t count) {
+  llama_memory_t memory = llama_get_memory(context_);
+  while (!checkpoints_.empty()) {
+    Checkpoint& last = checkpoints_.back();
+    if (last.tokens <= count &&
+        llama_state_seq_set_data_ext(context_, last.state.data(), last.state.size(), kWhole,
+                                     LLAMA_STATE_SEQ_FLAGS_PARTIAL_ONLY) > 0 &&
+        llama_memory_seq_rm(memory, kWhole, static_cast<llama_pos>(last.tokens), -1))
+      return last.tokens;
+    checkpoints_.pop_back();
+  }
+  llama_memory_clear(memory, false);
+  return 0;
+}
+
+// At the end of what was read and of what was written: the points a conversation goes back to.
+void Context::take_checkpoint() {
+  if (!recurrent_ || ledger_.empty()) return;
+  const std::size_t last = checkpoints_.empty() ? 0 : checkpoints_.back().tokens;
+  if (ledger_.size() < last + kWorthACheckpoint) return;
+  Checkpoint checkpoint{ledger_.size(), {}};
+  checkpoint.state.resize(
+      llama_state_seq_get_size_ext(context_, kWhole, LLAMA_STATE_SEQ_FLAGS_PARTIAL_ONLY));
+  if (llama_state_seq_get_data_ext(context_, checkpoint.state.data(), checkpoint.state.size(),
+                                   kWhole,
+                                   LLAMA_STATE_SEQ_FLAGS_PARTIAL_ONLY) != checkpoint.state.size())
+    return;
+  checkpoints_.push_back(std::move(checkpoint));
+  // Thinned so that the gaps grow with the distance: where the next two lie closest, one goes.
+  while (checkpoints_.size() > limits::engine_checkpoints) {
+    std::size_t closest = 1;
+    for (std::size_t i = 1; i + kLatestCheckpoints < checkpoints_.size(); ++i) {
+      const auto gap = [&](std::size_t at) {
+        const double behind = static_cast<double>(ledger_.size() - checkpoints_[at].tokens + 1);
+        return static_cast<double>(checkpoints_[at + 1].tokens - checkpoints_[at - 1].tokens) /
+               behind;
+      };
+      if (gap(i) < gap(closest)) closest = i;
+    }
+    checkpoints_.erase(checkpoints_.begin() + static_cast<std::ptrdiff_t>(closest));
+  }
+}
+
+void Context::park_live() {
+  if (live_.empty() || ledger_.size() < kWorthParking) return;
+  parked_.remove_if([&](const Parked& p) { return p.conversation == live_; });
+  const std::size_t size = llama_state_seq_get_size(context_, 0);
+  const auto room = static_cast<std::size_t>(limits::engine_parked_bytes);
+  if (size > room) return;
+  std::size_t held = 0;
+  std::size_t count = 0;
+  std::erase_if(parked_, [&](const Parked& p) {  // the latest stay, as far as there is room
+    held += p.state.size();
+    return ++count >= limits::engine_parked || held + size > room;
+  });
+  Parked parked{live_, ledger_, {}, saved_, checkpoints_};
+  parked.state.resize(size);
+  if (llama_state_seq_get_data(context_, parked.state.data(), size, 0) != size) return;
+  parked_.push_front(std::move(parked));
+}
+
+bool Context::restore(Parked parked) {
+  llama_memory_clear(llama_get_memory(context_), false);
+  ledger_.clear();
+  checkpoints_.clear();
+  if (llama_state_seq_set_data(context_, parked.state.data(), parked.state.size(), 0) == 0)
+    return false;
+  ledger_ = std::move(parked.ledger);
+  checkpoints_ = std::move(parked.checkpoints);
+  return true;
+}
+
+void Context::save() {
+  drop_drafts();
+  take_checkpoint();
+  if (!files_ || live_.empty()) return;
+  if (files_->lost(live_)) saved_ = 0;
+  const std::size_t size = ledger_.size();
+  // What a recurrent model holds of a part cannot be cut when that is read back.
+  if (recurrent_ && saved_ != on_disk_) saved_ = 0;
+  if (size < kWorthParking || size <= saved_) return;
+  llama_memory_t memory = llama_get_memory(context_);
+  llama_memory_seq_rm(memory, kPart, -1, -1);
+  llama_memory_seq_cp(memory, kWhole, kPart, static_cast<llama_pos>(saved_),
+                      static_cast<llama_pos>(size));
+  KvSegment segment;
+  segment.from = saved_;
+  segment.tokens.assign(ledger_.begin() + static_cast<std::ptrdiff_t>(saved_), ledger_.end());
+  segment.state.resize(llama_state_seq_get_size(context_, kPart));
+  const std::size_t copied =
+      llama_state_seq_get_data(context_, segment.state.data(), segment.state.size(), kPart);
+  llama_memory_seq_rm(memory, kPart, -1, -1);
+  if (copied != segment.state.size()) return;
+  if (files_->save(live_, std::move(segment))) saved_ = on_disk_ = size;
+}
+
+// Takes the conversation back from the disk if it shares more with `tokens` than what is in memory.
+bool Context::load_saved(const std::string& conversation, const std::vector<Token>& tokens) {
+  std::vector<KvSegment> segments = files_->load(conversation);
+  const bool own = !segments.empty();
+  if (!own) segments = files_->load_like(tokens, kWorthRestoring + common_prefix(ledger_, tokens));
+  std::vector<Token> ledger;
+  for (const KvSegment& segment : segments) {
+    ledger.resize(std::min(segment.from, ledger.size()));
+    ledger.insert(ledger.end(), segment.tokens.begin(), segment.tokens.end());
+  }
+  if (ledger.size() >= n_ctx_ ||
+      common_prefix(ledger, tokens) < common_prefix(ledger_, tokens) + kWorthRestoring)
+    return false;
+  llama_memory_t memory = llama_get_memory(context_);
+  llama_memory_clear(memory, false);
+  ledger_.clear();
+  checkpoints_.clear();
+  for (const KvSegment& segment : segments) {
+    if (segment.from < ledger_.size() &&
+        !llama_memory_seq_rm(memory, kWhole, static_cast<llama_pos>(segment.from), -1))
+      break;
+    if (llama_state_seq_set_data(context_, segment.state.data(), segment.state.size(), kPart) == 0)
+      break;
+    llama_memory_seq_cp(memory, kPart, kWhole, -1, -1);
+    llama_memory_seq_rm(memory, kPart, -1, -1);
+    ledger_.resize(segment.from);
+    ledger_.insert(ledger_.end(), segment.tokens.begin(), segment.tokens.end());
+    take_checkpoint();
+  }
+  sync_ledger();
+  saved_ = own ? ledger_.size() : 0;
+  on_disk_ = saved_;
+  return true;
+}
+
+// Makes the cache that shares most with `tokens` the live one; the other is parked, never a reason
+// to fail.
+void Context::switch_to(const std::string& conversation, const std::vector<Token>& tokens) {
+  if (live_ == conversation) return;
+  drafter_.cut(0);
+  std::size_t best = common_prefix(ledger_, tokens) + kWorthRestoring;
+  auto chosen = parked_.end();
+  for (auto it = parked_.begin(); it != parked_.end(); ++it) {
+    const std::size_t shared = common_prefix(it->ledger, tokens);
+    if (shared > best) {
+      best = shared;
+      chosen = it;
+    }
+  }
+  Parked found;
+  if (chosen != parked_.end()) {
+    if (chosen->conversation == conversation) {
+      found = std::move(*chosen);
+      parked_.erase(chosen);
+    } else {
+      found = *chosen;  // another conversation with the same beginning keeps its own
+    }
+  }
+  park_live();
+  parked_.remove_if([&](const Parked& p) { return p.conversation == conversation; });
+  live_ = conversation;
+  saved_ = on_disk_ = 0;
+  if (!found.state.empty()) {
+    const std::size_t saved = found.conversation == conversation ? found.saved : 0;
+    if (restore(std::move(found))) saved_ = on_disk_ = saved;
+  } else if (files_) {
+    load_saved(conversation, tokens);
+  }
+}
+
+}  // namespace keel::local
