@@ -15,14 +15,14 @@ import sys
 PAIRS_MAX = 8
 # One file pair per tool, command or channel.
 MANY_PAIRS = {"tool", "app", "channel"}
-ENGINE = "model/engine"  # the only room that sees llama.cpp
+ENGINE = ("model/inference", "model/engine")  # the only rooms that see llama.cpp
 VAGUE = {"util", "utils", "common", "core", "manager", "helpers", "misc"}
 
-# Foreign headers with one owner: pattern, the room that owns them.
+# Foreign headers with an owner: pattern, the rooms that own them.
 OWNERS = [
-    (r"sqlite3(ext)?\.h$", "store"),
-    (r"curl/", "net"),
-    (r"boost/", "net"),
+    (r"sqlite3(ext)?\.h$", ("store",)),
+    (r"curl/", ("net",)),
+    (r"boost/", ("net",)),
     (r"(llama|llama-cpp|gguf)\.h$", ENGINE),
     (r"ggml[\w-]*\.h$", ENGINE),
 ]
@@ -90,29 +90,33 @@ class Architecture:
                 match = re.match(r'\s*#\s*include\s*([<"])([^>"]+)[>"]', line)
                 if match:
                     self.check_include(f"src/{name}:{number}", room, *match.groups())
-                    if room == ENGINE and self.is_common(room, *match.groups()):
+                    if room in ENGINE and self.is_common(room, *match.groups()):
                         common_users.append(name)
         users = sorted({re.sub(r"\.(h|cc)$", "", name) for name in common_users})
         if len(users) > 1:
-            self.report("common", f"src/{ENGINE}",
+            self.report("common", f"src/{ENGINE[0]}",
                         f"{users} include llama.cpp's common/; one may")
         self.check_shape(files)
         return self.findings
 
+    @staticmethod
+    def names(rooms):
+        return " and ".join(room + "/" for room in rooms)
+
     def is_common(self, room, kind, target):
         """Such headers have short names; none of ours is included without its room."""
-        if (self.src / target).is_file() or kind == "<" and room != ENGINE:
+        if (self.src / target).is_file() or kind == "<" and room not in ENGINE:
             return False
         return COMMON.match(target) is not None
 
     def check_include(self, where, room, kind, target):
-        for pattern, owner in OWNERS:
-            if re.match(pattern, target) and room != owner:
-                self.report("owner", where, f"{target} belongs to {owner}/ alone")
+        for pattern, owners in OWNERS:
+            if re.match(pattern, target) and room not in owners:
+                self.report("owner", where, f"{target} belongs to {self.names(owners)} alone")
                 return
         if self.is_common(room, kind, target):
-            if room != ENGINE:
-                self.report("owner", where, f"{target} belongs to {ENGINE}/ alone")
+            if room not in ENGINE:
+                self.report("owner", where, f"{target} belongs to {self.names(ENGINE)} alone")
             return
         if kind == "<":
             if (self.src / target).is_file():

@@ -15,7 +15,8 @@ TABLE = """# Design
 | store/ | SQLite | base |
 | net/ | HTTP | base |
 | model/ | interface | base net |
-| model/engine/ | llama.cpp | model |
+| model/inference/ | llama.cpp | model |
+| model/engine/ | llama.cpp | model model/inference |
 | agent/ | the loop | model store |
 | app/ | main | all |
 """
@@ -27,7 +28,9 @@ CLEAN = {
     "src/net/http.cc": "#include <curl/curl.h>\n#include <boost/beast.hpp>\n",
     "src/model/model.h": '#include "base/text.h"\n',
     "src/model/engine/engine.cc": '#include <llama.h>\n#include "model/model.h"\n',
-    "src/model/engine/chat.cc": '#include "chat.h"\n#include "common.h"\n#include "base/text.h"\n',
+    "src/model/inference/context.cc": '#include <llama.h>\n#include "model/model.h"\n',
+    "src/model/inference/chat.cc":
+        '#include "chat.h"\n#include "common.h"\n#include "base/text.h"\n',
     "src/agent/turn.cc": '#include "base/text.h"\n#include "model/model.h"\n',
     "src/app/main.cc": '#include "agent/turn.h"\n',
     "src/agent/turn.h": "",
@@ -38,6 +41,7 @@ BROKEN = {
         {"src/base/text.cc": '#include "model/model.h"\n'},
         {"src/store/a.cc": '#include "agent/turn.h"\n'},
         {"src/model/a.cc": '#include "model/engine/ledger.h"\n', "src/model/engine/ledger.h": ""},
+        {"src/model/inference/a.cc": '#include "model/engine/b.h"\n', "src/model/engine/b.h": ""},
         {"src/net/a.cc": '#include "store/b.h"\n', "src/store/b.h": ""},
         {"docs/architecture.md": TABLE.replace("| base |\n| net", "| base agent |\n| net")},
     ],
@@ -50,6 +54,7 @@ BROKEN = {
         {"src/agent/a.cc": '#include "chat.h"\n'},
     ],
     "common": [{"src/model/engine/engine.cc": '#include "sampling.h"\n'},
+               {"src/model/inference/context.cc": '#include "sampling.h"\n'},
                {"src/model/engine/engine.cc": "#include <common.h>\n"}],
     "path": [{"src/base/a.cc": '#include "text.h"\n'},
              {"src/base/a.cc": '#include "../base/text.h"\n'}],
@@ -64,8 +69,8 @@ FINE = [
     {f"src/app/a{n}_tool.cc": "" for n in range(30)},
     {f"src/net/a{n}_test.cc": "" for n in range(30)},
     {"src/agent/a.cc": "#include <common.h>\n"},  # some other library's header of that name
-    {"src/model/engine/chat.h": '#include "chat.h"\n',
-     "src/app/a.cc": '#include "model/engine/chat.h"\n'},
+    {"src/model/inference/chat.h": '#include "chat.h"\n',
+     "src/app/a.cc": '#include "model/inference/chat.h"\n'},
 ]
 
 

@@ -65,6 +65,7 @@ FINE = {
     "at the limit": cc(body(70)),
     "its owner": {"src/store/a.cc": "sqlite3_stmt* s;\n",
                   "src/model/engine/a.cc": "llama_model* m;\n",
+                  "src/model/inference/a.cc": "llama_model* m;\n",
                   "src/rt/a.cc": "std::jthread t;\n", "src/config/a.cc": "auto* x = getenv(n);\n"},
     "owned at once": cc("auto x = std::unique_ptr<T>(new T(1)); std::unique_ptr<T> y(new T);"),
     "an example's home": {"docs/page.md": "# T\n\n`/home/owner/notes`\n"},

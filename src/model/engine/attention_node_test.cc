@@ -1,4 +1,5 @@
-#include "model/engine/attention_node.h"
+// Of model/inference/; here because choosing the CPU runs the test program as the engine.
+#include "model/inference/attention_node.h"
 
 #include <ggml-alloc.h>
 #include <ggml-backend.h>

@@ -12,10 +12,10 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
-#include "model/engine/context.h"
-#include "model/engine/generator.h"
 #include "model/engine/probe.h"
-#include "model/engine/template.h"
+#include "model/inference/context.h"
+#include "model/inference/generator.h"
+#include "model/inference/template.h"
 #include "model/local/gguf_check.h"
 #include "model/local/protocol.h"
 #include "rt/fd.h"

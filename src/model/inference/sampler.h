@@ -9,7 +9,7 @@
 #include <string>
 
 #include "base/result.h"
-#include "model/engine/template.h"
+#include "model/inference/template.h"
 #include "model/model.h"
 
 struct llama_sampler;

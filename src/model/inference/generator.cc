@@ -1,4 +1,4 @@
-#include "model/engine/generator.h"
+#include "model/inference/generator.h"
 
 #include <algorithm>
 #include <chrono>

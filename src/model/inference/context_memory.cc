@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "base/limits.h"
-#include "model/engine/context.h"
+#include "model/inference/context.h"
 
 // The part of Context that decides what the cache holds: the live conversation, those parked in
 // memory and on disk, and the points that models can go back to.

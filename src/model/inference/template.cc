@@ -1,4 +1,4 @@
-#include "model/engine/template.h"
+#include "model/inference/template.h"
 
 #include <chat.h>
 #include <json-schema-to-grammar.h>

@@ -1,4 +1,4 @@
-#include "model/engine/attention_node.h"
+#include "model/inference/attention_node.h"
 
 #include <ggml.h>
 

@@ -1,4 +1,4 @@
-#include "model/engine/sampler.h"
+#include "model/inference/sampler.h"
 
 #include <llama.h>
 

@@ -1,4 +1,4 @@
-#include "model/engine/context.h"
+#include "model/inference/context.h"
 
 #include <ggml-backend.h>
 #include <ggml-cpu.h>

@@ -18,8 +18,8 @@
 #include <vector>
 
 #include "base/result.h"
-#include "model/engine/attention_node.h"
-#include "model/engine/template.h"
+#include "model/inference/attention_node.h"
+#include "model/inference/template.h"
 #include "model/ledger/draft.h"
 #include "model/ledger/kv_file.h"
 #include "model/local/protocol.h"

@@ -9,9 +9,9 @@
 #include <string>
 
 #include "base/result.h"
-#include "model/engine/context.h"
-#include "model/engine/sampler.h"
-#include "model/engine/template.h"
+#include "model/inference/context.h"
+#include "model/inference/sampler.h"
+#include "model/inference/template.h"
 #include "model/local/protocol.h"
 #include "model/local/reply.h"
 
