@@ -101,6 +101,7 @@ Status Generator::begin(Run& run) {
   }
   const auto wished = static_cast<std::size_t>(std::max(run.request.request.max_tokens, 0));
   run.max_tokens = std::min(wished, context_.size() - size - 1);
+  if (run.request.exact_tokens) return {};
   if (!run.prompt.tagged_json && !run.prompt.grammar.empty()) {
     TRY(run.sampler.set_grammar(run.prompt, run.prompt.grammar_lazy));
   }
@@ -137,6 +138,7 @@ void Generator::push(Run& run, Token token, std::size_t offset) {
 Result<Generator::Next> Generator::step(Run& run) {
   if (context_.interrupted()) return Next::cancelled;
   if (run.tokens.size() >= run.max_tokens) return Next::full;
+  if (run.request.exact_tokens) return exact_step(run);
   Token token = TRY(run.sampler.choose(context_.logits()));
   // An answer of nothing helps nobody: a model that ends at once must begin.
   if (run.tokens.empty() && context_.is_end(token)) {
@@ -294,6 +296,22 @@ void Generator::report(Run& run, const ReplyStep& step, bool all) {
   emit_(event);
 }
 
+// One token of an answer that only counts: no end, no call.
+Result<Generator::Next> Generator::exact_step(Run& run) {
+  run.sampler.ban([this](Token t) { return context_.is_end(t); });
+  const Token token = TRY(run.sampler.choose(context_.logits()));
+  if (!run.first_token) run.first_token = steady_now();
+  push(run, token, run.raw.size());
+  run.raw += chat_.piece(token);
+  const std::size_t whole = run.raw.size() - utf8_incomplete_suffix(run.raw);
+  ReplyStep step;
+  step.text = to_valid_utf8(run.raw.substr(run.text_told, whole - run.text_told));
+  run.text_told = whole;
+  report(run, step, true);
+  if (run.tokens.size() >= run.max_tokens) return Next::full;
+  return TRY(context_.append(token)) ? Next::more : Next::cancelled;
+}
+
 // --- the template's own format
 
 Result<Generator::Next> Generator::native_step(Run& run, Token token) {
@@ -345,7 +363,9 @@ void Generator::native_report(Run& run, bool partial) {
 
 model::Response Generator::finish(Run& run, Next why) {
   model::Response response;
-  if (run.prompt.tagged_json) {
+  if (run.request.exact_tokens) {
+    response.item = msg::text_item(msg::Role::assistant, to_valid_utf8(run.raw));
+  } else if (run.prompt.tagged_json) {
     report(run, run.reader.finish(), true);
     response.item = run.reader.item();
   } else {

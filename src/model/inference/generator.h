@@ -42,6 +42,7 @@ class Generator {
   Result<bool> start_announced_call(Run& run);
   void push(Run& run, Token token, std::size_t offset);
   void report(Run& run, const ReplyStep& step, bool all);
+  Result<Next> exact_step(Run& run);
   Result<Next> native_step(Run& run, Token token);
   void native_report(Run& run, bool partial);
   model::Response finish(Run& run, Next why);

@@ -146,6 +146,7 @@ struct RequestToJson {
   Json operator()(const GenerateRequest& r) const {
     Json out = {{"do", "generate"}, {"id", r.id}, {"request", request_json(r.request)}};
     if (!r.resume.empty()) out["resume"] = r.resume;
+    if (r.exact_tokens) out["exact_tokens"] = true;
     return out;
   }
   Json operator()(const CountRequest& r) const {
@@ -231,9 +232,9 @@ Result<EngineRequest> decode_request(std::string_view frame) {
                           json_int_or(value, "read", 0), json_int_or(value, "write", 0)};
   }
   if (what == "generate") {
-    return GenerateRequest{TRY(json_int(value, "id")),
-                           TRY(request_from_json(TRY(member(value, "request")))),
-                           TRY(tokens_from_json(value, "resume"))};
+    return GenerateRequest{
+        TRY(json_int(value, "id")), TRY(request_from_json(TRY(member(value, "request")))),
+        TRY(tokens_from_json(value, "resume")), json_bool_or(value, "exact_tokens", false)};
   }
   if (what == "count") {
     return CountRequest{TRY(json_int(value, "id")),

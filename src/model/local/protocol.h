@@ -35,6 +35,9 @@ struct GenerateRequest {
   model::Request request;
   std::vector<std::int32_t>
       resume;  // tokens of this answer that were written before the engine died
+  // For measuring: the answer has exactly request.max_tokens tokens, whatever they say. The model's
+  // end of an answer is passed over, tools are shown and never called, `resume` is not looked at.
+  bool exact_tokens = false;
 };
 struct CountRequest {
   std::int64_t id = 0;

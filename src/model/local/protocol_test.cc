@@ -9,6 +9,7 @@ TEST(Protocol, GenerateSurvivesTheWayThere) {
   GenerateRequest request;
   request.id = 7;
   request.resume = {1, 2, 151657};
+  request.exact_tokens = true;
   request.request.conversation = "boat";
   request.request.items = {msg::text_item(msg::Role::user, "hé \"x\"\n")};
   request.request.tools = {{"recall", "finds", *parse_json(R"({"type":"object","z":1,"a":2})")}};
@@ -19,6 +20,7 @@ TEST(Protocol, GenerateSurvivesTheWayThere) {
   ASSERT_TRUE(back) << back.error().message;
   const auto& got = std::get<GenerateRequest>(*back);
   EXPECT_EQ(got.resume, request.resume);
+  EXPECT_TRUE(got.exact_tokens);
   EXPECT_EQ(got.request.tool_choice, model::ToolChoice::required);
   EXPECT_EQ(got.request.sampling.seed, 4294967295u);
   EXPECT_EQ(dump_json(got.request.tools[0].schema), R"({"type":"object","z":1,"a":2})");
