@@ -27,6 +27,8 @@ Result<std::unique_ptr<Assembly>> Assembly::open(const config::Config& config, E
     options.migrations.push_back(std::move(migration));
   made->database_ = TRY(store::Database::open(options));
   made->memory_ = std::make_unique<memory::Memory>(*made->database_, made->clock_);
+  // Who the agent is stands in pages from the first start on, where the owner can change it.
+  TRY(made->memory_->ensure_identity(config.agent_name));
   if (extent != Extent::memory) TRY(made->open_tools());
   if (extent == Extent::agent) TRY(made->open_agent());
   return made;

@@ -33,12 +33,21 @@ class MemoryTest(Home):
     def test_search_values_add_up_to_the_score(self):
         self.ok("memory", "add", "My boat is called Ariadne.", "--tag", "boat")
         self.ok("memory", "add", "The boat needs paint.")
-        found = json.loads(self.ok("memory", "search", "name of the boat", "--json"))
-        self.assertEqual(found["query"], "name of the boat")
+        found = json.loads(self.ok("memory", "search", "who paints the boat", "--json"))
+        self.assertEqual(found["query"], "who paints the boat")
         self.assertEqual(len(found["results"]), 2)
         for page in found["results"]:
             self.assertAlmostEqual(sum(term["value"] for term in page["terms"]), page["score"],
                                    places=9)
+
+    def test_who_the_agent_is_stands_in_pages_from_the_start(self):
+        pages = json.loads(self.ok("memory", "list", "--kind", "persona", "--json"))["pages"]
+        self.assertEqual(sorted(page["title"] for page in pages),
+                         ["Character", "Name", "Standing wishes"])
+        self.script({"match": "who are you", "text": "Keel."})
+        self.turn("Who are you?")
+        again = json.loads(self.ok("memory", "list", "--kind", "persona", "--json"))["pages"]
+        self.assertEqual(len(again), 3)
 
     def test_pages_are_shown_changed_and_forgotten(self):
         page = json.loads(self.ok("memory", "add", "Tea at five.", "--title", "Tea", "--json"))
