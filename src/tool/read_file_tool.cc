@@ -58,6 +58,10 @@ class ReadFileTool final : public Tool {
  private:
   Result<Outcome> run(const Json& arguments, Context& context) override {
     const std::string path = TRY(json_string(arguments, "path"));
+    if (path.find("://") != std::string::npos) {
+      return fail(Code::invalid_argument, "that is a web address, not a file",
+                  "use web_fetch for it");
+    }
     const AllowedPath opened = TRY(open_allowed(context.folders, trim(path), PathKind::file));
     struct stat info{};
     if (fstat(opened.fd.get(), &info) != 0) {

@@ -94,6 +94,14 @@ TEST(ReadFileToolTest, WithoutAFolderTheOwnerIsToldHowToOpenOne) {
   EXPECT_NE(outcome.text.find("[files] allow"), std::string::npos) << outcome.text;
 }
 
+TEST(ReadFileToolTest, AWebAddressNamesTheToolForIt) {
+  Bench bench(make_read_file_tool());
+  make_tree(bench);
+  const Outcome outcome = bench.call(R"({"path":"https://example.org/page.html"})");
+  EXPECT_TRUE(outcome.is_error);
+  EXPECT_NE(outcome.text.find("web_fetch"), std::string::npos) << outcome.text;
+}
+
 TEST(ReadFileToolTest, ALongFileIsPagedAtCodePoints) {
   Bench bench(make_read_file_tool());
   make_tree(bench);

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <stdexcept>
 #include <vector>
 
@@ -42,6 +43,14 @@ Result<std::string> find_zone(std::string_view asked) {
               near.empty() ? "use a name like Europe/Berlin" : "the nearest name is " + near);
 }
 
+// What small models write for "leave it out".
+bool means_here(std::string_view zone) {
+  static constexpr std::array<std::string_view, 6> words = {"",    "here",       "local",
+                                                            "now", "local time", "current"};
+  return std::any_of(words.begin(), words.end(),
+                     [&](std::string_view word) { return equals_ignoring_case(zone, word); });
+}
+
 Result<std::string> time_in_zone(WallMs now_ms, const std::string& name) {
   const auto now = std::chrono::floor<std::chrono::seconds>(
       std::chrono::system_clock::time_point(std::chrono::milliseconds(now_ms)));
@@ -73,7 +82,7 @@ class TimeTool final : public Tool {
   Result<Outcome> run(const Json& arguments, Context& context) override {
     const std::string asked = json_string_or(arguments, "zone", "");
     const WallMs now = context.clock.wall_ms();
-    if (trim(asked).empty() || equals_ignoring_case(trim(asked), "local")) {
+    if (means_here(trim(asked))) {
       return Outcome{local_time_text(now)};
     }
     try {

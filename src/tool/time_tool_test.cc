@@ -25,6 +25,7 @@ TEST(TimeToolTest, WithoutAZoneItIsTheMachinesTime) {
   EXPECT_EQ(bench.text("{}"), here);
   EXPECT_EQ(bench.text(""), here);
   EXPECT_EQ(bench.text(R"({"zone":""})"), here);
+  EXPECT_EQ(bench.text(R"({"zone":"here"})"), here);
 }
 
 TEST(TimeToolTest, AnUnknownZoneNamesTheNearest) {
