@@ -1,7 +1,8 @@
 // What a model is shown: a frozen system text, then the conversation's items exactly as they were
-// rendered when they came, the newest user's item with a note at its end (date, channel, memory
-// pages). Nothing here is rendered twice, so two prompts of a conversation share every byte up to
-// what is new (docs/formats/journal.md, "Conversation items").
+// rendered when they came, the newest user's item with a note at its end where there is
+// something new to tell (date, channel, memory pages). Nothing here is rendered twice, so two
+// prompts of a conversation share every byte up to what is new (docs/formats/journal.md,
+// "Conversation items").
 //
 // Values and pure functions but for Window::load; one owner each.
 #pragma once
@@ -29,18 +30,23 @@ struct NotePage {
   std::string title;
   std::string text;
 };
+// What a note says of the day and the channel. The clock time is left out on purpose: the item is
+// read again in later turns, where it would be wrong; the date is what "tomorrow" needs, and the
+// tool `time` knows the rest.
+std::string day_text(WallMs now_ms, std::string_view channel);
+
 struct Note {
-  WallMs now_ms = 0;
-  std::string channel;
+  std::string day;  // day_text(), empty where the conversation was told already
   std::vector<NotePage> pages;
   std::string new_identity;  // empty unless it changed since the prefix was frozen
+  bool empty() const { return day.empty() && pages.empty() && new_identity.empty(); }
 };
-// The clock time is left out on purpose: the item is read again in later turns, where it would be
-// wrong; the date is what "tomorrow" needs, and the tool `time` knows the rest.
+// Empty for an empty note.
 std::string note_text(const Note& note);
 
-// Two text blocks: the owner's words and the note.
+// The owner's words and, in a block of its own behind them, the note if there is one.
 msg::Item user_item(std::string owner_text, const Note& note);
+bool ends_with_note(const msg::Item& item);
 
 // http and https addresses as they stand in a text, without punctuation at their ends.
 std::vector<std::string> urls_in(std::string_view text);
@@ -73,6 +79,8 @@ class Window {
   // System first; thoughts of other models are left out.
   std::vector<msg::Item> items(const std::string& system, std::string_view model) const;
   policy::Label label() const;
+  // Whether `day` is what the latest note that spoke of the day said.
+  bool has_told(std::string_view day) const;
   std::vector<std::string> result_urls() const;
 
   struct Dropped {

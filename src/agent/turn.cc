@@ -136,6 +136,7 @@ Result<model::Response> Turn::generate(bool last) {
   request.tools = parts_.tools.specs();
   request.max_tokens = limits::turn_call_tokens;
   if (last) request.tool_choice = model::ToolChoice::none;
+  request.ends_with_note = ends_with_note(request.items.back());
   thinking_shown_ = false;
   const model::Sink sink = [this](const model::StreamEvent& event) { on_model_event(event); };
   return choice_.model->generate(request, sink, stop_.get_token());

@@ -95,9 +95,10 @@ Status Turn::route() {
 
 Note Turn::make_note() {
   Note note;
-  note.now_ms =
-      row_.received_ms;  // also when a crash delayed the turn: "today" is the owner's today
-  note.channel = row_.channel;
+  // Also when a crash delayed the turn, "today" is the owner's today. Told once a day: a note costs
+  // its tokens, and a small model looks for tools because of it.
+  note.day = day_text(row_.received_ms, row_.channel);
+  if (window_.has_told(note.day)) note.day.clear();
   note.pages = std::move(note_pages_);
   if (!conversation_.system.empty() && conversation_.identity_hash != sha256_hex(identity_)) {
     note.new_identity = identity_;

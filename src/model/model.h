@@ -36,6 +36,8 @@ struct Request {
   std::vector<msg::Item> items;  // system first, append-only within a conversation
   std::vector<msg::Tool> tools;  // canonical order, the same all through a conversation
   ToolChoice tool_choice = ToolChoice::automatic;
+  // The last item's last block is keel's own note: whether a tool is needed is judged without it.
+  bool ends_with_note = false;
   int max_tokens = 1024;
   Sampling sampling;
 };
@@ -46,7 +48,7 @@ std::string_view stop_reason_name(StopReason reason);
 struct Usage {
   std::int64_t prompt_tokens = 0;     // the whole prompt
   std::int64_t cached_tokens = 0;     // of those, found already evaluated
-  std::int64_t evaluated_tokens = 0;  // of those, evaluated now
+  std::int64_t evaluated_tokens = 0;  // before the answer began, also to judge whether to call
   std::int64_t completion_tokens = 0;
   double cost_usd = 0.0;
   Usage& operator+=(const Usage& other);

@@ -42,6 +42,7 @@ Json request_json(const model::Request& request) {
           {"items", std::move(items)},
           {"tools", std::move(tools)},
           {"tool_choice", choice},
+          {"ends_with_note", request.ends_with_note},
           {"max_tokens", request.max_tokens},
           {"sampling",
            {{"temperature", s.temperature},
@@ -70,6 +71,7 @@ Result<model::Request> request_from_json(const Json& value) {
   for (const auto& [kind, name] : kChoices) {
     if (choice == name) request.tool_choice = kind;
   }
+  request.ends_with_note = json_bool_or(value, "ends_with_note", false);
   request.max_tokens = static_cast<int>(TRY(json_int(value, "max_tokens")));
   const Json sampling = TRY(member(value, "sampling"));
   request.sampling.temperature = json_number_or(sampling, "temperature", 0.0);
