@@ -484,6 +484,34 @@ TEST_F(LocalModelTest, LargerModelCallsToolsInPlainRequests) {
             first->usage.prompt_tokens + first->usage.completion_tokens / 2);
 }
 
+TEST_F(LocalModelTest, ANoteMakesNoModelCallATool) {
+  NEED_MODEL(kCoder);
+  request_.tools = {
+      tool("recall", "Search what was saved in memory.",
+           R"({"type":"object","properties":{"query":{"type":"string"}},"required":["query"]})"),
+      tool("time", "Current date, weekday and time, here or in another city.",
+           R"({"type":"object","properties":{"zone":{"type":"string"}}})")};
+  request_.items = {msg::text_item(
+      msg::Role::system,
+      "You are a personal agent on your owner's own machine. You are friendly and plain-spoken: "
+      "short answers, simple words, no flattery. If a tool can do what is asked or find what you "
+      "need, call it. Otherwise answer directly.")};
+  request_.max_tokens = 40;
+  request_.ends_with_note = true;
+  for (const auto& [words, calls] :
+       {std::pair{"Thank you, that was helpful.", 0U}, {"What time is it in Tokyo?", 1U}}) {
+    request_.items.resize(1);
+    ask(words);
+    request_.items.back().blocks.emplace_back(
+        msg::Text{"\n\n[Note from keel, not the owner's words. Today is Friday.]"});
+    const auto response = generate(request_);
+    ASSERT_TRUE(response) << response.error().text();
+    EXPECT_EQ(msg::tool_calls(response->item).size(), calls) << words << ": " << heard_.text;
+    // The note was read all the same.
+    EXPECT_EQ(response->usage.prompt_tokens, MUST(model_->count(request_)));
+  }
+}
+
 TEST_F(LocalModelTest, WhatWasMeasuredIsKeptForThisModelOnThisMachine) {
   NEED_MODEL(kTiny);
   const std::string folder = home() + "/tuned";

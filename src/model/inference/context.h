@@ -75,6 +75,8 @@ class Context {
   // At the end of an answer: what the live conversation has evaluated goes to the disk, so that an
   // engine that is killed need not read it again. Returns at once.
   void save();
+  // Whether going back to an earlier token costs nothing but that token.
+  bool can_rewind() const { return !recurrent_; }
   const float* logits() const;  // for what follows the last token
   const Drafter& drafter() const { return drafter_; }
   bool is_end(Token token) const;

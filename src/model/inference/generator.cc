@@ -1,5 +1,7 @@
 #include "model/inference/generator.h"
 
+#include <llama.h>
+
 #include <algorithm>
 #include <chrono>
 #include <optional>
@@ -9,6 +11,7 @@
 #include "base/id.h"
 #include "base/limits.h"
 #include "base/text.h"
+#include "model/inference/tool_wish.h"
 
 namespace keel::local {
 namespace {
@@ -83,7 +86,7 @@ Result<model::Response> Generator::run(const GenerateRequest& request) {
   run.drafted = context_.drafter().proposed();
   run.accepted = context_.drafter().accepted();
   TRY(begin(run));
-  Next next = TRY(reread(run));
+  Next next = judges_tools(run) ? TRY(judge_tools(run)) : TRY(reread(run));
   if (next == Next::more && run.max_tokens == 0) next = Next::full;
   while (next == Next::more) next = TRY(step(run));
   return finish(run, next);
@@ -110,22 +113,78 @@ Status Generator::begin(Run& run) {
   return {};
 }
 
+// Asked once an answer: where the owner has just spoken and the model may, but need not, call.
+bool Generator::judges_tools(const Run& run) {
+  const model::Request& request = run.request.request;
+  return run.prompt.tagged_json && !run.prompt.grammar.empty() && !run.prompt.call_required &&
+         !run.prompt.starts_thinking && run.tokens.empty() && run.max_tokens > 0 &&
+         !run.request.exact_tokens && request.items.back().role == msg::Role::user;
+}
+
+// The prompt by which the need for a tool is judged: without keel's note, which makes small models
+// call whatever there is.
+Result<std::vector<Token>> Generator::bare_prompt(const Run& run) {
+  const model::Request& request = run.request.request;
+  const std::size_t blocks = request.items.back().blocks.size();
+  // A model that cannot go back would have to read the whole message twice.
+  if (!request.ends_with_note || blocks < 2 || !context_.can_rewind()) return run.prompt.tokens;
+  model::Request bare = request;
+  bare.items.back().blocks.pop_back();
+  return TRY(chat_.render(bare)).tokens;
+}
+
+// Decides between words and a call, and then reads the prompt as it is.
+Result<Generator::Next> Generator::judge_tools(Run& run) {
+  std::vector<Token> prompt = TRY(bare_prompt(run));
+  if (TRY(read(run, prompt)) != Next::more) return Next::cancelled;
+  ToolWish wish(run.prompt.tool_names, llama_vocab_n_tokens(context_.vocab()),
+                [this](Token token) -> const std::string& { return chat_.piece(token); });
+  double wanted = wish.of_call(context_.logits());
+  const bool asked = wanted >= kToolWish;
+  if (asked) {
+    for (const Token token : chat_.tokenize(std::string(kCallHead), true)) prompt.push_back(token);
+    if (TRY(read(run, prompt)) != Next::more) return Next::cancelled;
+    wanted *= wish.of_tools(context_.logits());
+  }
+  if (wanted >= kToolWish) {
+    TRY(start_call(run, 0, wish.likeliest()));
+    return reread(run);
+  }
+  if (prompt != run.prompt.tokens && TRY(reread(run)) != Next::more) return Next::cancelled;
+  // A model that would begin a call all the same finds another way to one unless there is none.
+  const float* logits = context_.logits();
+  const float* best = std::max_element(logits, logits + llama_vocab_n_tokens(context_.vocab()));
+  if (!ToolWish::begins_call(chat_.piece(static_cast<Token>(best - logits)))) return Next::more;
+  run.prompt.grammar.clear();
+  return write_words(run, 0);
+}
+
 // Brings the cache to the prompt and the answer so far; only what changed is evaluated.
 Result<Generator::Next> Generator::reread(Run& run) {
   std::vector<Token> all = run.prompt.tokens;
   all.insert(all.end(), run.tokens.begin(), run.tokens.end());
+  return read(run, all);
+}
+
+Result<Generator::Next> Generator::read(Run& run, const std::vector<Token>& tokens) {
   const bool first = !run.read_once;
   const auto progress = [&](std::int64_t done, std::int64_t total) {
     if (first) emit_(ProgressEvent{run.request.id, {"reading", done, total}});
   };
-  const ReadOutcome outcome = TRY(context_.read(run.request.request.conversation, all, progress));
+  const ReadOutcome outcome =
+      TRY(context_.read(run.request.request.conversation, tokens, progress));
+  const auto prompt = static_cast<std::int64_t>(run.prompt.tokens.size());
   if (first) {
-    const auto prompt = static_cast<std::int64_t>(run.prompt.tokens.size());
     run.usage.prompt_tokens = prompt;
     run.usage.cached_tokens = std::min(static_cast<std::int64_t>(outcome.cached), prompt);
+    run.read_once = true;
+  }
+  // Of the prompt: what the answer itself takes is not counted here.
+  if (run.tokens.empty()) {
+    run.usage.evaluated_tokens += static_cast<std::int64_t>(outcome.evaluated);
+  } else if (run.usage.evaluated_tokens == 0) {
     run.usage.evaluated_tokens =
         std::min(static_cast<std::int64_t>(outcome.evaluated), prompt - run.usage.cached_tokens);
-    run.read_once = true;
   }
   return outcome.interrupted ? Next::cancelled : Next::more;
 }
@@ -199,8 +258,8 @@ Result<Generator::Next> Generator::write_words(Run& run, std::size_t index) {
   run.offsets.resize(index);
   run.reported = std::min(run.reported, index);
   run.sampler.ban([this](Token token) {
-    const std::string_view text = trim(chat_.piece(token));
-    return text.empty() || std::string_view("<{[`").find(text[0]) != std::string_view::npos;
+    const std::string& text = chat_.piece(token);
+    return trim(text).empty() || ToolWish::begins_call(text);
   });
   return reread(run);
 }

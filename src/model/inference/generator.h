@@ -7,6 +7,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "model/inference/context.h"
@@ -33,7 +34,11 @@ class Generator {
   Status begin(Run& run);
   Status replay(Run& run);
   Status replay_call(Run& run, std::size_t& index, std::size_t call_at);
+  static bool judges_tools(const Run& run);
+  Result<std::vector<Token>> bare_prompt(const Run& run);
+  Result<Next> judge_tools(Run& run);
   Result<Next> reread(Run& run);
+  Result<Next> read(Run& run, const std::vector<Token>& tokens);
   Result<Next> step(Run& run);
   Result<Next> after_call_found(Run& run, std::size_t at);
   Result<Next> after_call(Run& run);

@@ -38,6 +38,8 @@ constexpr std::string_view kToolsTail =
 // prefix of the next one.
 constexpr std::string_view kAfterResults =
     "If this answers the request, answer it in words. Otherwise call the next tool.";
+constexpr std::string_view kAfterError =
+    "That call failed. Call again with other arguments, or tell the owner in words what is wrong.";
 constexpr std::string_view kNoResult = "(no result: the call was interrupted)";
 
 bool contains(const std::string& text, std::string_view part) {
@@ -290,16 +292,18 @@ std::vector<common_chat_msg> ChatTemplate::State::messages(const model::Request&
       out.push_back(std::move(message));
     } else {
       bool added = false;
+      bool failed = false;
       for (const msg::Block& block : item.blocks) {
         const auto* result = std::get_if<msg::ToolResult>(&block);
         if (result == nullptr) continue;
         open.erase(result->call_id);
+        failed = failed || result->is_error;
         const std::string shown = guard.protect((result->is_error ? "Error: " : "") + result->text);
         add_result(result->name, result->call_id, shown);
         added = true;
       }
       if (tagged_json && added && open.empty())
-        add_text(out.back().content, std::string(kAfterResults));
+        add_text(out.back().content, std::string(failed ? kAfterError : kAfterResults));
     }
   }
   return out;

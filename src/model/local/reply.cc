@@ -164,7 +164,9 @@ std::string announced_tool(std::string_view text, const std::vector<std::string>
   for (const std::string_view phrase : kIntents) intent = std::min(intent, lower.find(phrase));
   if (intent == std::string::npos) return {};
   for (const std::string& name : tool_names) {
-    if (lower.find("`" + name + "`", intent) != std::string::npos) return name;
+    for (const std::string& mark : {std::string("`"), std::string("\"")}) {
+      if (lower.find(mark + name + mark, intent) != std::string::npos) return name;
+    }
     for (const std::string_view kind : {" function", " tool"}) {
       if (lower.find(" " + name + std::string(kind), intent) != std::string::npos) return name;
     }

@@ -99,6 +99,8 @@ TEST(Reply, AnnouncedToolIsTheOneOfTheLastSentence) {
             "calculator");
   EXPECT_EQ(announced_tool("Sure. To read it, I will call the `web_fetch` function:", tools),
             "web_fetch");
+  EXPECT_EQ(announced_tool("I will call the \"time\" function with the zone \"Eire\".", tools),
+            "time");
   EXPECT_EQ(announced_tool("I'll use the calculator function. Done.", tools), "");
   EXPECT_EQ(announced_tool("You can use the calculator function.", tools), "");
   EXPECT_EQ(announced_tool("I will take some time.", tools), "");
