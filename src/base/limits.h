@@ -76,6 +76,8 @@ inline constexpr std::uint64_t gguf_alignment_max = 1u << 20;
 inline constexpr int engine_context_default =
     16384;  // tokens, where the model and the memory allow
 inline constexpr int engine_context_min = 256;
+// not halved further by itself, however large the cache
+inline constexpr int engine_context_kept = 4096;
 inline constexpr std::int64_t engine_cache_bytes =
     512 << 20;                                   // of a context size that nobody asked for
 inline constexpr int engine_threads = 16;        // chosen by itself; more must be asked for
@@ -106,6 +108,27 @@ inline constexpr double tune_turn_write = 100.0;
 inline constexpr std::array<std::int64_t, 5> bench_depths = {0, 2048, 4096, 8192, 16384};
 inline constexpr std::int64_t bench_read = 256;  // tokens timed at each depth
 inline constexpr std::int64_t bench_write = 32;
+
+// model/shelf
+inline constexpr std::size_t shelf_file_name_bytes = 128;
+inline constexpr std::uint64_t shelf_file_bytes = 1ull
+                                                  << 41;  // of a model file; larger is an error
+inline constexpr std::uint64_t shelf_piece_min_bytes = 1u << 20;  // asked for at once
+inline constexpr std::uint64_t shelf_piece_bytes = 64u << 20;
+inline constexpr int shelf_connections = 4;  // used by itself
+inline constexpr int shelf_connections_max = 16;
+inline constexpr int shelf_attempts = 6;      // in a row that bring nothing, before it is given up
+inline constexpr int shelf_versions = 3;      // a file that changes more often during a pull
+inline constexpr auto shelf_retry_wait = 1s;  // doubled at each attempt
+inline constexpr auto shelf_retry_wait_max = 20s;
+inline constexpr auto shelf_server_wait = 60s;     // that a server may ask for
+inline constexpr auto shelf_stall_time = 30s;      // without a byte: asked for again
+inline constexpr auto shelf_checkpoint_time = 2s;  // what a kill may cost of what has arrived
+inline constexpr auto shelf_progress_time = 200ms;
+inline constexpr std::size_t shelf_state_bytes = 1u << 20;           // of the record beside a file
+inline constexpr std::size_t shelf_spans = 4096;                     // missing pieces in it
+inline constexpr std::uint64_t shelf_disk_kept_bytes = 200'000'000;  // left free beside the file
+inline constexpr std::uint64_t shelf_system_bytes = 1'500'000'000;   // for the rest of the machine
 
 // agent
 inline constexpr std::size_t message_bytes = 1u << 20;  // one message of the owner
@@ -189,6 +212,9 @@ inline constexpr std::size_t fetch_header_bytes = 64u << 10;  // of one answer
 inline constexpr std::size_t fetch_ratio = 200;
 // decoded bytes before the ratio counts
 inline constexpr std::size_t fetch_ratio_free_bytes = 1u << 20;
+inline constexpr long download_buffer_bytes = 256 << 10;  // handed on at once
+// kept of what comes with a status other than 2xx
+inline constexpr std::size_t download_error_bytes = 4u << 10;
 
 // tool
 inline constexpr std::size_t tool_arguments_bytes = 256u << 10;

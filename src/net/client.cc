@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <mutex>
 #include <set>
 
 #include "base/clock.h"
@@ -22,8 +23,28 @@ bool is_redirect(int status) {
 
 }  // namespace
 
+std::string header(const Headers& headers, std::string_view name) {
+  const auto found = std::find_if(headers.rbegin(), headers.rend(),
+                                  [&](const auto& line) { return line.first == name; });
+  return found == headers.rend() ? std::string() : found->second;
+}
+
 struct Client::State {
   ClientOptions options;
+  std::mutex mutex;
+  std::vector<std::unique_ptr<Transfer>> idle;  // of downloads, with their open connections
+
+  std::unique_ptr<Transfer> take_transfer() {
+    const std::lock_guard lock(mutex);
+    if (idle.empty()) return std::make_unique<Transfer>();
+    std::unique_ptr<Transfer> taken = std::move(idle.back());
+    idle.pop_back();
+    return taken;
+  }
+  void give_back(std::unique_ptr<Transfer> transfer) {
+    const std::lock_guard lock(mutex);
+    idle.push_back(std::move(transfer));
+  }
 
   // Literally the pair that was configured: no wildcard, no name that merely resolves to the same
   // address.
@@ -112,6 +133,61 @@ Result<Response> Client::fetch(const FetchRequest& request, std::stop_token stop
       Code::network,
       url.host + " sends on more than " + std::to_string(limits::fetch_redirects) + " times",
       "try another page");
+}
+
+Result<Download> Client::download(const DownloadRequest& request, const DownloadSink& sink,
+                                  std::stop_token stop) {
+  const auto begin = std::chrono::steady_clock::now();
+  Url url = TRY(parse_url(request.url));
+  const std::string named = url.host_port();
+  std::set<std::string> seen = {url.text()};
+  Download download;
+  auto take_head = [&](const Answer& answer) {
+    download.status = answer.status;
+    download.url = url.text();
+    download.named = url.host_port() == named;
+    download.headers = answer.headers;
+  };
+  TransferOptions options;
+  options.user_agent = state_->options.user_agent;
+  options.accept = "*/*";
+  options.deadline = std::chrono::steady_clock::time_point::max();
+  options.stall_time = state_->options.stall_time;
+  options.body_bytes = limits::download_error_bytes;
+  bool first = true;
+  options.sink = [&](const Answer& answer, std::string_view bytes) {
+    if (std::exchange(first, false)) take_head(answer);
+    return sink(download, bytes);
+  };
+  std::unique_ptr<Transfer> transfer = state_->take_transfer();
+  for (int hop = 0; hop <= limits::fetch_redirects; ++hop) {
+    const bool is_named = url.host_port() == named;
+    if (!is_named) TRY(state_->check(url));
+    options.headers = request.headers;
+    if (is_named && !request.bearer.empty()) {
+      options.headers.push_back("Authorization: Bearer " + request.bearer);
+    }
+    if (stop.stop_requested()) return fail(Code::cancelled, "the download was stopped");
+    Result<Answer> answer =
+        transfer->get(url, options, is_named || state_->is_allowed_private(url), stop);
+    const auto ms = static_cast<long>(ms_between(begin, std::chrono::steady_clock::now()));
+    log::info("net", "egress host={} status={} bytes={} ms={} hop={}", url.host_port(),
+              answer ? answer->status : 0, answer ? answer->received_bytes : 0, ms, hop);
+    if (!answer) return pass(std::move(answer).error());
+    if (!is_redirect(answer->status) || answer->location.empty()) {
+      take_head(*answer);
+      download.body = std::move(answer->body);
+      download.cut = answer->truncated;
+      state_->give_back(std::move(transfer));
+      return download;
+    }
+    if (is_named) {
+      download.before.insert(download.before.end(), answer->headers.begin(), answer->headers.end());
+    }
+    url = TRY(state_->next_hop(url, *answer, seen));
+  }
+  return fail(Code::network, url.host + " sends on again and again",
+              "try later, or another address");
 }
 
 }  // namespace keel::net

@@ -1,9 +1,9 @@
-// Outgoing HTTP through the one egress gate. Two kinds of call, with separate connections and DNS
+// Outgoing HTTP through the one egress gate. Kinds of call, with separate connections and DNS
 // caches: fetch() for addresses that come from the model or a page (public addresses only, whatever
-// the name resolves to, on each redirect and each connection attempt), and later service() for
-// endpoints the owner wrote into keel.toml.
+// the name resolves to, on each redirect and each connection attempt), download() for files from an
+// address that the owner named, and later service() for endpoints the owner wrote into keel.toml.
 //
-// A status of 400 or more is a Response, not an Error: the server did answer. Every fetch leaves a
+// A status of 400 or more is a Response, not an Error: the server did answer. Every call leaves a
 // line in the log (host, status, bytes; never path or query).
 //
 // Threads: any; calls block the caller and return soon after the stop token fires. Limits:
@@ -11,9 +11,12 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <stop_token>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/limits.h"
@@ -35,6 +38,32 @@ struct Response {
   int redirects = 0;
 };
 
+// In the order of their arrival; names in lower case.
+using Headers = std::vector<std::pair<std::string, std::string>>;
+// The last one of that name; empty if there is none.
+std::string header(const Headers& headers, std::string_view name);
+
+struct DownloadRequest {
+  // Named by the owner, in keel.toml or on the command line: this host and port may be in the
+  // owner's own network. What it redirects to may not, unless allowed_private says so.
+  std::string url;
+  std::string bearer;                // a token that goes to this host and port only; may be empty
+  std::vector<std::string> headers;  // whole lines, sent at every hop: "Range: bytes=0-9"
+};
+
+struct Download {
+  int status = 0;
+  std::string url;    // after redirects
+  bool named = true;  // the answer is from the very host and port that was asked for
+  Headers headers;    // of this answer
+  Headers before;     // of the redirects by the named host: hubs describe the file there
+  std::string body;   // the beginning of what came with a status other than 2xx
+  bool cut = false;   // the body ended before its announced length, or the sink ended it
+};
+// Takes the body of a 2xx answer, which is not decoded; `head` is whole but for body and cut. False
+// ends the download.
+using DownloadSink = std::function<bool(const Download& head, std::string_view bytes)>;
+
 struct ClientOptions {
   std::string user_agent;
   // For servers on this machine or network: these host:port pairs pass the address check, if the
@@ -51,6 +80,9 @@ class Client {
   explicit Client(ClientOptions options);
   ~Client();
   Result<Response> fetch(const FetchRequest& request, std::stop_token stop);
+  // Without a time limit but for stalls. Connections are kept for the next download.
+  Result<Download> download(const DownloadRequest& request, const DownloadSink& sink,
+                            std::stop_token stop);
 
  private:
   struct State;

@@ -329,5 +329,93 @@ TEST(ClientTest, OddPortsAreRefused) {
   }
 }
 
+// A download from a host that the owner named: it may be in the own network, and its body is not
+// touched.
+TEST(DownloadTest, BytesComeAsTheServerHasThem) {
+  const TestServer server([](const TestServer::Exchange& x) {
+    x.reply(206, "Content-Encoding: gzip\r\nContent-Range: bytes 2-6/9\r\nETag: \"a\"\r\n",
+            "raw!!");
+  });
+  Client client(ClientOptions{});
+  std::string body;
+  std::string range;
+  const auto answer = client.download({server.url("/f"), "", {"Range: bytes=2-6"}},
+                                      [&](const Download& head, std::string_view bytes) {
+                                        range = header(head.headers, "content-range");
+                                        body += bytes;
+                                        return true;
+                                      },
+                                      {});
+  ASSERT_TRUE(answer.has_value()) << answer.error().text();
+  EXPECT_EQ(answer->status, 206);
+  EXPECT_EQ(body, "raw!!");
+  EXPECT_EQ(range, "bytes 2-6/9");
+  EXPECT_EQ(header(answer->headers, "etag"), "\"a\"");
+  EXPECT_FALSE(answer->cut);
+}
+
+TEST(DownloadTest, ARedirectIsFollowedWithoutTheToken) {
+  std::string first;
+  std::string second;
+  const TestServer cdn([&](const TestServer::Exchange& x) {
+    second = x.request;
+    x.reply(200, "", "bytes");
+  });
+  const TestServer hub([&](const TestServer::Exchange& x) {
+    first = x.request;
+    x.reply(302, "X-Linked-Size: 5\r\nLocation: " + cdn.url("/there") + "\r\n", "");
+  });
+  const DownloadRequest request{hub.url("/f"), "secret", {"Range: bytes=0-4"}};
+  const auto sink = [](const Download&, std::string_view) { return true; };
+
+  // The hub was named by the owner; where it sends on to was not.
+  const auto refused = Client(ClientOptions{}).download(request, sink, {});
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code, Code::permission);
+  EXPECT_TRUE(cdn.paths().empty());
+
+  const auto answer = client_for(cdn).download(request, sink, {});
+  ASSERT_TRUE(answer.has_value()) << answer.error().text();
+  EXPECT_FALSE(answer->named);
+  EXPECT_EQ(answer->url, cdn.url("/there"));
+  EXPECT_EQ(header(answer->before, "x-linked-size"), "5");
+  EXPECT_NE(first.find("Authorization: Bearer secret\r\n"), first.npos);
+  EXPECT_EQ(second.find("Authorization"), second.npos);
+  EXPECT_NE(second.find("Range: bytes=0-4\r\n"), second.npos);
+}
+
+TEST(DownloadTest, ACutBodyAndAnEndedOneAreToldApartFromAWholeOne) {
+  const TestServer server([](const TestServer::Exchange& x) {
+    if (x.path == "/short") {
+      x.send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this");
+    } else if (x.path == "/error") {
+      x.reply(503, "Retry-After: 7\r\n", "later");
+    } else {
+      x.reply(200, "", std::string(1 << 20, 'x'));
+    }
+  });
+  Client client = client_for(server);
+  std::size_t got = 0;
+  const auto count = [&](const Download&, std::string_view bytes) {
+    got += bytes.size();
+    return true;
+  };
+  const auto cut = client.download({server.url("/short"), "", {}}, count, {});
+  ASSERT_TRUE(cut.has_value()) << cut.error().text();
+  EXPECT_TRUE(cut->cut);
+  EXPECT_EQ(got, 9u);
+  const auto failed = client.download({server.url("/error"), "", {}}, count, {});
+  ASSERT_TRUE(failed.has_value()) << failed.error().text();
+  EXPECT_EQ(failed->status, 503);
+  EXPECT_EQ(failed->body, "later");
+  EXPECT_EQ(header(failed->headers, "retry-after"), "7");
+  EXPECT_EQ(got, 9u) << "what is no answer does not reach the sink";
+  const auto ended = client.download({server.url("/long"), "", {}},
+                                     [](const Download&, std::string_view) { return false; }, {});
+  ASSERT_TRUE(ended.has_value()) << ended.error().text();
+  EXPECT_TRUE(ended->cut);
+  EXPECT_EQ(ended->status, 200);
+}
+
 }  // namespace
 }  // namespace keel::net

@@ -20,13 +20,14 @@ namespace {
 constexpr int kPollMs = 100;  // a stop request wakes the poll at once; this is for deadlines
 
 // Why keel itself ended a transfer; kept because curl only reports that a callback failed.
-enum class Refusal { none, address, header_size, bomb, encoding, body_full };
+enum class Refusal { none, address, header_size, bomb, encoding, body_full, sink_ended };
 
 // What the callbacks of one request see.
 struct Request {
   CURL* easy = nullptr;
   const Url* url = nullptr;
   std::size_t body_limit = 0;
+  const std::function<bool(const Answer&, std::string_view)>* sink = nullptr;
   bool allow_own_network = false;
   Refusal refusal = Refusal::none;
   std::string refused_address;
@@ -81,10 +82,12 @@ std::size_t on_header(char* data, std::size_t size, std::size_t count, void* use
     request.refusal = Refusal::header_size;
     return 0;
   }
+  if (line.starts_with("HTTP/")) request.answer.headers.clear();  // what came before was a 1xx
   const std::size_t colon = line.find(':');
   if (colon == line.npos) return line.size();
   const std::string name = ascii_lower(trim(line.substr(0, colon)));
   const std::string_view value = trim(line.substr(colon + 1));
+  request.answer.headers.emplace_back(name, value);
   if (name == "content-type") request.answer.content_type = to_valid_utf8(value);
   if (name == "location") request.answer.location = std::string(value);
   if (name == "content-encoding") {
@@ -98,9 +101,23 @@ std::size_t on_header(char* data, std::size_t size, std::size_t count, void* use
   return line.size();
 }
 
+bool goes_to_sink(Request& request) {
+  if (!*request.sink) return false;
+  long status = 0;
+  curl_easy_getinfo(request.easy, CURLINFO_RESPONSE_CODE, &status);
+  request.answer.status = static_cast<int>(status);
+  return status >= 200 && status < 300;
+}
+
 std::size_t on_body(char* data, std::size_t size, std::size_t count, void* user) {
   auto& request = *static_cast<Request*>(user);
   const std::size_t bytes = size * count;
+  if (goes_to_sink(request)) {
+    if ((*request.sink)(request.answer, {data, bytes})) return bytes;
+    request.refusal = Refusal::sink_ended;
+    request.answer.truncated = true;
+    return 0;
+  }
   curl_off_t received = 0;
   curl_easy_getinfo(request.easy, CURLINFO_SIZE_DOWNLOAD_T, &received);
   request.answer.received_bytes = static_cast<std::size_t>(std::max<curl_off_t>(received, 0));
@@ -145,6 +162,7 @@ tl::unexpected<Error> refused(const Request& request) {
                   "try another page");
     case Refusal::none:
     case Refusal::body_full:
+    case Refusal::sink_ended:
       break;
   }
   return fail(Code::internal, "a fetch was ended without a reason");
@@ -173,10 +191,11 @@ tl::unexpected<Error> curl_failed(CURLcode code, const Request& request, const c
   }
 }
 
+// At least 1: curl takes 0 for "as long as it likes".
 long ms_until(std::chrono::steady_clock::time_point when) {
   const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
       when - std::chrono::steady_clock::now());
-  return static_cast<long>(std::max<std::int64_t>(left.count(), 0));
+  return static_cast<long>(std::max<std::int64_t>(left.count(), 1));
 }
 
 // With no string options left to fail but for lack of memory, the return values carry nothing.
@@ -192,12 +211,18 @@ void set_network_options(CURL* easy, const TransferOptions& options) {
   curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, 0L);
   curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);  // a stop does not wait for a slow name server
   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
+  // What goes to a sink is kept as it is on the server.
+  if (!options.sink) curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
+  if (options.sink) curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, limits::download_buffer_bytes);
   curl_easy_setopt(easy, CURLOPT_USERAGENT, options.user_agent.c_str());
-  const long left_ms = std::max(ms_until(options.deadline), 1L);
-  const auto connect = std::chrono::milliseconds(limits::fetch_connect_time).count();
-  curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, left_ms);
-  curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, std::min(left_ms, static_cast<long>(connect)));
+  auto connect_ms =
+      static_cast<long>(std::chrono::milliseconds(limits::fetch_connect_time).count());
+  if (options.deadline != std::chrono::steady_clock::time_point::max()) {
+    const long left_ms = ms_until(options.deadline);
+    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, left_ms);
+    connect_ms = std::min(left_ms, connect_ms);
+  }
+  curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, connect_ms);
   curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, limits::fetch_stall_bytes);
   const auto stall_s = std::chrono::ceil<std::chrono::seconds>(options.stall_time).count();
   curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, static_cast<long>(stall_s));
@@ -266,12 +291,14 @@ Result<Answer> Transfer::get(const Url& url, const TransferOptions& options, boo
   request.easy = easy.get();
   request.url = &url;
   request.body_limit = options.body_bytes;
+  request.sink = &options.sink;
   request.allow_own_network = allow_own_network;
 
   std::string error_text(CURL_ERROR_SIZE, '\0');
   const std::string address = url.text();
   const std::string accept = "Accept: " + options.accept;
   curl_slist* list = curl_slist_append(nullptr, accept.c_str());
+  for (const std::string& line : options.headers) list = curl_slist_append(list, line.c_str());
   const std::unique_ptr<curl_slist, void (*)(curl_slist*)> headers(list, curl_slist_free_all);
   set_network_options(easy.get(), options);
   set_callbacks(easy.get(), request, error_text.data());
@@ -287,11 +314,12 @@ Result<Answer> Transfer::get(const Url& url, const TransferOptions& options, boo
   request.answer.received_bytes = static_cast<std::size_t>(std::max<curl_off_t>(received, 0));
 
   if (stop.stop_requested()) return fail(Code::cancelled, "the fetch was stopped");
-  if (request.refusal != Refusal::none && request.refusal != Refusal::body_full) {
-    return refused(request);
-  }
+  const bool enough =
+      request.refusal == Refusal::body_full || request.refusal == Refusal::sink_ended;
+  if (request.refusal != Refusal::none && !enough) return refused(request);
   // A body that ends before its announced length is a page cut short, not a page that is not there.
-  if (code == CURLE_PARTIAL_FILE && !request.answer.body.empty()) request.answer.truncated = true;
+  const bool arrived = !request.answer.body.empty() || (options.sink && received > 0);
+  if (code == CURLE_PARTIAL_FILE && arrived) request.answer.truncated = true;
   if (code != CURLE_OK && !request.answer.truncated) {
     return curl_failed(code, request, error_text.c_str());
   }

@@ -7,30 +7,39 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
+#include "net/client.h"
 #include "net/url.h"
 
 namespace keel::net {
 
-struct TransferOptions {
-  std::string user_agent;
-  std::string accept;
-  std::chrono::steady_clock::time_point deadline;
-  std::chrono::milliseconds stall_time;
-  std::size_t body_bytes = 0;
-};
-
 struct Answer {
   int status = 0;
+  Headers headers;
   std::string content_type;
   std::string location;
   std::string body;
   bool truncated = false;
   std::size_t received_bytes = 0;  // of the body, before decoding
+};
+
+struct TransferOptions {
+  std::string user_agent;
+  std::string accept;
+  std::vector<std::string> headers;                // whole lines beside those: "Range: bytes=0-9"
+  std::chrono::steady_clock::time_point deadline;  // its max(): none
+  std::chrono::milliseconds stall_time;
+  std::size_t body_bytes = 0;
+  // Takes the body of a 2xx answer as it arrives, undecoded and without a limit, in place of
+  // Answer::body; the answer's head is whole by then. False ends the transfer, and the answer is
+  // `truncated`.
+  std::function<bool(const Answer& head, std::string_view bytes)> sink;
 };
 
 class Transfer {
