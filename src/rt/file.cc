@@ -106,6 +106,14 @@ Status write_file(const std::string& path, std::string_view content) {
   return {};
 }
 
+Status move_file(const std::string& from, const std::string& to) {
+  if (::rename(from.c_str(), to.c_str()) != 0) {
+    return tl::unexpected(errno_error(errno, "could not move " + from + " to " + to));
+  }
+  sync_folder_of(to);
+  return {};
+}
+
 Status make_folder(const std::string& path) {
   for (std::size_t at = 1; at != std::string::npos;) {
     at = path.find('/', at);
