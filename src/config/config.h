@@ -64,11 +64,14 @@ struct Config {
       folders;  // [files] allow: read_file and list_files stay inside; absolute
   std::vector<std::string>
       allowed_private;  // [net] allow_private: host:port pairs of this machine or network
+  std::string hub_url = "https://huggingface.co";  // [hub] base_url, without a slash at its end
+  Secret hub_token;
   std::string log_level = "info";
   std::vector<std::string>
       notes;  // for the owner: "keel.toml:9: [telegram] has no effect in this version"
 
   std::string database_path() const { return home + "/keel.db"; }
+  std::string models_path() const { return home + "/models"; }
   std::string socket_path() const { return home + "/keel.sock"; }
   std::string lock_path() const { return home + "/keel.lock"; }
 };

@@ -422,5 +422,15 @@ TEST_F(ConfigFiles, children_get_no_secret_from_the_environment) {
   ::unsetenv("SOME_API_KEY");
 }
 
+TEST(Config, TheHubCanBeAnother) {
+  EXPECT_EQ(MUST(parsed("")).hub_url, "https://huggingface.co");
+  const Config config =
+      MUST(parsed("[hub]\nbase_url = 'http://192.168.1.4:8080/hub/'\ntoken = 'env:HUB'\n"));
+  EXPECT_EQ(config.hub_url, "http://192.168.1.4:8080/hub");
+  EXPECT_EQ(config.hub_token.reference(), "env:HUB");
+  EXPECT_NE(problem("[hub]\nbase_url = 'hub.example'").find("'base_url'"), std::string::npos);
+  EXPECT_NE(problem("[hub]\ntoken = 'hf_1'").find("'token'"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace keel::config
