@@ -103,6 +103,9 @@ class Model {
   // Loads what it needs ahead of `request`, and reads what that will begin with (its items may end
   // anywhere), so that the answer can begin sooner. Harmless to call again.
   virtual Status prepare(const Request& request, const Sink& sink, std::stop_token stop) = 0;
+  // Gives back the memory it holds, at once or with the end of the answer it is writing; the next
+  // use loads it again. For a model that another one has taken the place of.
+  virtual void rest() {}
 };
 
 }  // namespace keel::model

@@ -16,10 +16,32 @@ void Router::set_default(std::string name) {
   default_ = std::move(name);
 }
 
-Status Router::use(const std::string& name) {
-  TRY(find(name));
+void Router::set_maker(Maker maker) {
   std::lock_guard lock(mutex_);
-  in_use_ = name;
+  maker_ = std::move(maker);
+}
+
+Status Router::use(const std::string& name) {
+  Result<Model*> known = find(name);
+  Maker maker;
+  {
+    std::lock_guard lock(mutex_);
+    maker = maker_;
+  }
+  if (!known && maker) {
+    Result<std::unique_ptr<Model>> made = maker(name);
+    // Without such a model the answer that names those there are is the better one.
+    if (!made && made.error().code != Code::not_found) return pass(made.error());
+    if (made && !find(name)) add(std::move(*made));
+    known = find(name);
+  }
+  if (!known) return pass(known.error());
+  const Result<Choice> before = choose("");
+  {
+    std::lock_guard lock(mutex_);
+    in_use_ = name;
+  }
+  if (before && before->model != *known) before->model->rest();
   return {};
 }
 

@@ -5,6 +5,7 @@
 // Threads: any.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -26,6 +27,11 @@ class Router {
  public:
   void add(std::unique_ptr<Model> model);
   void set_default(std::string name);
+  // Makes a model that use() is asked for and that was not there at the start: one that keel.toml
+  // has gained since.
+  using Maker = std::function<Result<std::unique_ptr<Model>>(const std::string& name)>;
+  void set_maker(Maker maker);
+  // From now on; the model that was in use before rests.
   Status use(const std::string& name);
   Result<Choice> choose(const std::string& wish) const;
   Result<Model*> find(const std::string& name) const;
@@ -37,6 +43,7 @@ class Router {
   std::vector<std::unique_ptr<Model>> models_;
   std::string default_;
   std::string in_use_;
+  Maker maker_;
 };
 
 }  // namespace keel::model

@@ -45,6 +45,59 @@ TEST(Router, AnUnknownNameSaysWhichThereAreAndChangesNothing) {
   EXPECT_FALSE(router.choose("other"));
 }
 
+TEST(Router, AModelThatCameLaterIsMadeWhenItIsUsed) {
+  Router router;
+  router.add(scripted("old"));
+  int made = 0;
+  router.set_maker([&](const std::string& name) -> Result<std::unique_ptr<Model>> {
+    if (name == "broken") return fail(Code::config, "keel.toml:3: no");
+    if (name != "new") return fail(Code::not_found, "none of that name");
+    ++made;
+    return scripted(name);
+  });
+  EXPECT_TRUE(router.use("old"));
+  EXPECT_EQ(made, 0);
+  EXPECT_EQ(router.use("broken").error().code, Code::config);
+  const Status unknown = router.use("nwe");
+  EXPECT_EQ(unknown.error().code, Code::not_found);
+  EXPECT_NE(unknown.error().hint.find("old"), std::string::npos);
+  EXPECT_EQ(router.current(), "old");
+  EXPECT_TRUE(router.use("new"));
+  EXPECT_TRUE(router.use("new"));
+  EXPECT_EQ(made, 1);
+  EXPECT_EQ(router.current(), "new");
+  EXPECT_EQ(router.infos().size(), 2u);
+}
+
+class RestingModel final : public Model {
+ public:
+  RestingModel(std::string name, int& rests) : name_(std::move(name)), rests_(rests) {}
+  Info info() const override { return {name_, "test", "", 0}; }
+  Result<Response> generate(const Request&, const Sink&, std::stop_token) override {
+    return fail(Code::unsupported, "not asked here");
+  }
+  Status prepare(const Request&, const Sink&, std::stop_token) override { return {}; }
+  void rest() override { ++rests_; }
+
+ private:
+  const std::string name_;
+  int& rests_;
+};
+
+TEST(Router, TheModelThatIsLeftRests) {
+  Router router;
+  int first = 0;
+  int second = 0;
+  router.add(std::make_unique<RestingModel>("first", first));
+  router.add(std::make_unique<RestingModel>("second", second));
+  EXPECT_TRUE(router.use("first"));
+  EXPECT_EQ(first, 0);
+  EXPECT_TRUE(router.use("second"));
+  EXPECT_TRUE(router.use("second"));
+  EXPECT_EQ(first, 1);
+  EXPECT_EQ(second, 0);
+}
+
 TEST(Router, WithoutModelsTheErrorSaysWhatToDo) {
   Router router;
   EXPECT_EQ(router.current(), "");

@@ -74,6 +74,7 @@ class Told {
 struct LocalModel::State {
   LocalOptions options;
   std::mutex turn;  // one request at a time
+  std::atomic<bool> to_rest = false;
   mutable std::mutex facts_mutex;
   LocalStats facts;
   model::Info info;
@@ -90,10 +91,14 @@ struct LocalModel::State {
   Result<EngineSettings> settings();
   void note_death();
   void drop_child();
+  void end_child();
+  void rest_if_asked();
   Error died() const;
   Result<std::optional<EngineEvent>> next_event(int timeout_ms);
   Result<std::optional<model::Response>> attempt(const GenerateRequest& request, Told& told,
                                                  const model::Sink& sink, std::stop_token stop);
+  Result<model::Response> answer(const model::Request& request, const model::Sink& sink,
+                                 std::stop_token stop);
 };
 
 // --- the child
@@ -204,6 +209,21 @@ void LocalModel::State::drop_child() {
   facts.pid = -1;
 }
 
+// Lets it store what it still has to.
+void LocalModel::State::end_child() {
+  if (!socket) return;
+  (void)socket->send(encode(QuitRequest{}));
+  socket->shut_down();
+  child.wait(static_cast<int>(std::chrono::milliseconds(limits::engine_quit_wait).count()));
+  drop_child();
+}
+
+// A request that holds `turn` when rest() comes looks itself when it is done.
+void LocalModel::State::rest_if_asked() {
+  const std::unique_lock lock(turn, std::try_to_lock);
+  if (lock && to_rest.exchange(false)) end_child();
+}
+
 void LocalModel::State::note_death() {
   if (socket) socket->shut_down();
   // It may be hung as well as dead.
@@ -305,12 +325,12 @@ std::unique_ptr<LocalModel> LocalModel::create(LocalOptions options) {
 }
 
 LocalModel::~LocalModel() {
-  if (state_->socket) {
-    (void)state_->socket->send(encode(QuitRequest{}));
-    state_->socket->shut_down();
-    state_->child.wait(
-        static_cast<int>(std::chrono::milliseconds(limits::engine_quit_wait).count()));
-  }
+  state_->end_child();
+}
+
+void LocalModel::rest() {
+  state_->to_rest = true;
+  state_->rest_if_asked();
 }
 
 model::Info LocalModel::info() const {
@@ -337,28 +357,35 @@ Status LocalModel::prepare(const model::Request& request, const model::Sink& sin
 
 Result<model::Response> LocalModel::generate(const model::Request& request, const model::Sink& sink,
                                              std::stop_token stop) {
-  const std::lock_guard lock(state_->turn);
+  Result<model::Response> response = state_->answer(request, sink, stop);
+  state_->rest_if_asked();
+  return response;
+}
+
+Result<model::Response> LocalModel::State::answer(const model::Request& request,
+                                                  const model::Sink& sink, std::stop_token stop) {
+  const std::lock_guard lock(turn);
   const SteadyTime start = std::chrono::steady_clock::now();
   const model::Sink quiet = [](const model::StreamEvent&) {};
   const model::Sink& out = sink ? sink : quiet;
   Told told(out);
-  for (int attempt = 1; attempt <= kAttempts; ++attempt) {
-    TRY(state_->ensure(out, stop));
-    GenerateRequest message{state_->next_id++, request, told.tokens()};
-    std::optional<model::Response> response = TRY(state_->attempt(message, told, out, stop));
+  for (int tries = 1; tries <= kAttempts; ++tries) {
+    TRY(ensure(out, stop));
+    GenerateRequest message{next_id++, request, told.tokens()};
+    std::optional<model::Response> response = TRY(attempt(message, told, out, stop));
     if (response) {
-      if (attempt > 1)
+      if (tries > 1)
         response->timings.total_ms = ms_between(start, std::chrono::steady_clock::now());
       return std::move(*response);
     }
-    state_->note_death();
+    note_death();
     {
-      const std::lock_guard facts(state_->facts_mutex);
-      ++state_->facts.restarts;
+      const std::lock_guard facts_lock(facts_mutex);
+      ++facts.restarts;
     }
-    if (attempt < kAttempts) out(model::Progress{"restarting", 0, 0});
+    if (tries < kAttempts) out(model::Progress{"restarting", 0, 0});
   }
-  return tl::unexpected(state_->died());
+  return tl::unexpected(died());
 }
 
 Result<std::int64_t> LocalModel::count(const model::Request& request) {
