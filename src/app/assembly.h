@@ -66,7 +66,8 @@ class Assembly {
   std::unique_ptr<agent::Agent> agent_;
 };
 
-// The models of keel.toml. A kind that this program cannot run is an error with its line.
+// The models of keel.toml, also those that it gains later. A kind that this program cannot run is
+// an error with its line.
 Status add_models(const config::Config& config, model::Router& router);
 // Every tool, one line each.
 Status add_tools(tool::Registry& registry);

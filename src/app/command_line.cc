@@ -8,6 +8,7 @@
 
 #include "app/commands.h"
 #include "app/report.h"
+#include "base/limits.h"
 #include "base/text.h"
 
 namespace keel::app {
@@ -94,18 +95,49 @@ void add_measuring(CLI::App& group, Commands& commands, const char* name, const 
   command->add_flag("--json", arguments->second, "Print one JSON object");
 }
 
-void add_model(CLI::App& app, Commands& commands) {
-  CLI::App* group = commands.group(app, "model", "The models of keel.toml");
-  auto json = std::make_shared<bool>(false);
-  CLI::App* command = commands.add(*group, "list", "List them; * marks the default",
-                                   "keel model list", [json] { return model_list_command(*json); });
-  command->add_flag("--json", *json, "Print one JSON object");
+void add_shelf(CLI::App& group, Commands& commands) {
+  struct List {
+    bool available = false;
+    bool json = false;
+  };
+  auto list = std::make_shared<List>();
+  CLI::App* command =
+      commands.add(group, "list", "List them; * marks the default", "keel model list", [list] {
+        return list->available ? model_available_command(list->json)
+                               : model_list_command(list->json);
+      });
+  command->add_flag("--available", list->available,
+                    "List models that can be pulled, and whether they fit this machine");
+  command->add_flag("--json", list->json, "Print one JSON object");
+
+  auto pull = std::make_shared<ModelPullArguments>();
+  command = commands.add(group, "pull", "Fetch a model file; goes on where it was interrupted",
+                         "keel model pull qwen3.5-4b --use",
+                         [pull] { return model_pull_command(*pull); });
+  command
+      ->add_option("source", pull->source,
+                   "A name of keel model list --available, hf:OWNER/REPO/FILE.gguf, or an address")
+      ->required()
+      ->type_name("SOURCE");
+  command->add_flag("--use", pull->use, "Make it the default when it is there");
+  command->add_option("--name", pull->name, "What it is to be called here")->type_name("NAME");
+  command->add_option("--connections", pull->connections, "Read over so many at once")
+      ->check(CLI::Range(1, limits::shelf_connections_max))
+      ->type_name("COUNT");
+  command->add_flag("--replace", pull->replace, "Replace another file of that name");
+  command->add_flag("--json", pull->json, "Print one JSON object");
 
   auto name = std::make_shared<std::string>();
-  command = commands.add(*group, "use", "Make one of them the default", "keel model use small",
+  command = commands.add(group, "use", "Make one of them the default", "keel model use small",
                          [name] { return model_use_command(*name); });
-  command->add_option("name", *name, "Name of a [[model]]")->required()->type_name("NAME");
+  command->add_option("name", *name, "Name of a [[model]], or of a pulled file")
+      ->required()
+      ->type_name("NAME");
+}
 
+void add_model(CLI::App& app, Commands& commands) {
+  CLI::App* group = commands.group(app, "model", "Your agent's models");
+  add_shelf(*group, commands);
   add_measuring(*group, commands, "info", "Show what a model file says about itself",
                 "keel model info", model_info_command);
   add_measuring(*group, commands, "tune",

@@ -29,6 +29,16 @@ int doctor_command(bool json);
 int config_check_command();
 
 int model_list_command(bool json);
+int model_available_command(bool json);
+struct ModelPullArguments {
+  std::string source;
+  std::string name;
+  int connections = 0;  // 0: as many as keel uses by itself
+  bool use = false;
+  bool replace = false;
+  bool json = false;
+};
+int model_pull_command(const ModelPullArguments& arguments);
 int model_use_command(const std::string& name);
 int model_info_command(const std::string& name, bool json);
 int model_tune_command(const std::string& name, bool json);

@@ -53,4 +53,12 @@ std::string with_default_model(std::string_view text, const std::string& name) {
   return out + "\n[route]\n" + entry + "\n";
 }
 
+std::string with_local_model(std::string_view text, const std::string& name,
+                             const std::string& path) {
+  std::string out(text);
+  if (!out.empty() && out.back() != '\n') out += '\n';
+  return out + fmt::format("\n[[model]]\nname = {}\nkind = \"local\"\npath = {}\n",
+                           toml_string(name), toml_string(path));
+}
+
 }  // namespace keel::app

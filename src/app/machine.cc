@@ -55,6 +55,10 @@ std::uint64_t MachineMemory::usable_bytes() const {
   return limit_bytes == 0 ? available_bytes : std::min(available_bytes, limit_bytes);
 }
 
+std::uint64_t MachineMemory::most_bytes() const {
+  return limit_bytes == 0 ? total_bytes : std::min(total_bytes, limit_bytes);
+}
+
 std::optional<MachineMemory> machine_memory() {
   MachineMemory memory;
   memory.limit_bytes = control_group_limit();

@@ -13,6 +13,8 @@ struct MachineMemory {
   std::uint64_t limit_bytes = 0;      // of the control group this process is in; 0: none
   // What a program can use at most.
   std::uint64_t usable_bytes() const;
+  // What it could use if nothing else ran.
+  std::uint64_t most_bytes() const;
 };
 std::optional<MachineMemory> machine_memory();
 

@@ -1,80 +1,63 @@
 #include <fmt/core.h>
-#include <unistd.h>
-
-#include <filesystem>
 
 #include "app/commands.h"
-#include "app/config_edit.h"
+#include "app/model_use.h"
 #include "app/report.h"
 #include "app/setup.h"
-#include "base/limits.h"
 #include "base/text.h"
-#include "gateway/client.h"
 #include "model/local/gguf_check.h"
-#include "rt/file.h"
+#include "model/shelf/meter.h"
 
 namespace keel::app {
 namespace {
-
-std::string default_name(const config::Config& config) {
-  if (!config.route.default_model.empty()) return config.route.default_model;
-  return config.models.empty() ? std::string() : config.models.front().name;
-}
-
-Result<const config::ModelConfig*> find(const config::Config& config, const std::string& name) {
-  std::vector<std::string> names;
-  for (const config::ModelConfig& model : config.models) {
-    if (model.name == name) return &model;
-    names.push_back(model.name);
-  }
-  if (names.empty())
-    return fail(Code::not_found, config.path + " names no model", "Add a [[model]] to it.");
-  return fail(Code::not_found, fmt::format("{} has no model {}", config.path, printable(name)),
-              "There are: " + join(names, ", "));
-}
 
 std::string where(const config::ModelConfig& model) {
   return model.path.empty() ? model.base_url : model.path;
 }
 
+void print_models(const config::Config& config, const std::vector<shelf::Item>& files) {
+  const std::string standard = default_name(config);
+  for (const config::ModelConfig& model : config.models) {
+    print(fmt::format("{} {:<12} {:<7} {}\n", model.name == standard ? "*" : " ", model.name,
+                      model.kind, where(model)));
+  }
+  if (config.models.empty() && files.empty()) {
+    print("No models. See what there is: keel model list --available\n");
+  }
+  if (files.empty()) return;
+  print(
+      fmt::format("\nIn {}, not in keel.toml yet (keel model use NAME):\n", config.models_path()));
+  for (const shelf::Item& item : files) {
+    print(fmt::format("  {:<20} {:>8}  {}\n", item.name, shelf::size_text(item.bytes), item.file));
+  }
+}
+
 Status list(bool json) {
   config::Config config = TRY(need_config());
-  std::string standard = default_name(config);
-  Json out = Json::array();
-  for (const config::ModelConfig& model : config.models) {
-    bool is_default = model.name == standard;
-    if (json) {
-      out.push_back({{"name", model.name},
-                     {"kind", model.kind},
-                     {"path", where(model)},
-                     {"default", is_default}});
-    } else {
-      print(fmt::format("{} {:<12} {:<7} {}\n", is_default ? "*" : " ", model.name, model.kind,
-                        where(model)));
-    }
+  const std::vector<shelf::Item> files = unnamed_files(config);
+  if (!json) {
+    print_models(config, files);
+    return {};
   }
-  if (json) print_json({{"models", std::move(out)}});
-  if (!json && config.models.empty()) print("No models. Add a [[model]] to " + config.path + ".\n");
+  const std::string standard = default_name(config);
+  Json models = Json::array();
+  for (const config::ModelConfig& model : config.models) {
+    models.push_back({{"name", model.name},
+                      {"kind", model.kind},
+                      {"path", where(model)},
+                      {"default", model.name == standard}});
+  }
+  Json shelf = Json::array();
+  for (const shelf::Item& item : files) {
+    shelf.push_back({{"name", item.name}, {"path", item.path}, {"bytes", item.bytes}});
+  }
+  print_json({{"models", std::move(models)}, {"shelf", std::move(shelf)}});
   return {};
 }
 
 Status use(const std::string& name) {
-  config::Config config = TRY(need_config());
-  TRY(find(config, name));
-  std::string text = TRY(rt::read_file(config.path, limits::config_bytes));
-  std::string changed = with_default_model(text, name);
-  config::Config check = TRY(config::parse(changed, config.home, config.path));
-  if (default_name(check) != name) {
-    return fail(Code::config, config.path + " could not be changed by itself",
-                "Write default = \"" + name + "\" under [route].");
-  }
-  TRY(rt::write_file(config.path, changed));
-  print(fmt::format("{} is the default from now on.\n", name));
-  // A daemon that runs follows at once; without one there is nothing to tell.
-  if (Result<std::unique_ptr<gateway::Client>> daemon =
-          gateway::Client::connect(config.socket_path())) {
-    TRY((*daemon)->use_model(name));
-  }
+  const std::string used = TRY(use_model(name));
+  print(fmt::format("{} is the default from now on.\n", used));
   return {};
 }
 
@@ -94,7 +77,7 @@ Result<Json> file_facts(const config::ModelConfig& model) {
 Status info(std::string name, bool json) {
   config::Config config = TRY(need_config());
   if (name.empty()) name = default_name(config);
-  const config::ModelConfig* model = TRY(find(config, name));
+  const config::ModelConfig* model = TRY(find_model(config, name));
   Json out{{"name", model->name}, {"kind", model->kind}, {"path", where(*model)}};
   if (model->kind == "local") out.update(TRY(file_facts(*model)));
   if (json) {

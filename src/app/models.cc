@@ -56,6 +56,14 @@ Result<std::unique_ptr<model::Model>> make_model(const config::Config& config,
 
 Status add_models(const config::Config& config, model::Router& router) {
   for (const config::ModelConfig& model : config.models) router.add(TRY(make_model(config, model)));
+  router.set_maker(
+      [home = config.home](const std::string& name) -> Result<std::unique_ptr<model::Model>> {
+        const config::Config now = TRY(config::load(home));
+        for (const config::ModelConfig& model : now.models) {
+          if (model.name == name) return make_model(now, model);
+        }
+        return fail(Code::not_found, now.path + " has no model " + name);
+      });
   return {};
 }
 

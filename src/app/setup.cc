@@ -24,9 +24,9 @@ Result<config::Config> need_config() {
   std::vector<std::string> models = models_in(config.home);
   std::string model = models.empty() ? "FILE.gguf" : models.front();
   return fail(Code::config, fmt::format("keel is not set up yet: there is no {}", config.path),
-              fmt::format("Run: keel init --model {}\nWithout a model file at hand, ./dev run in "
-                          "keel's source folder "
-                          "fetches one.",
+              fmt::format("Run: keel init --model {}\nWithout a model file at hand: keel model "
+                          "list --available shows "
+                          "what fits this machine, keel model pull NAME fetches it.",
                           model));
 }
 

@@ -9,6 +9,7 @@ import subprocess
 import time
 import unittest
 
+import hub as hub_server
 from harness import Home, KEEL
 
 MODEL = pathlib.Path(os.environ.get("KEEL_MODELS", "")) / "smollm2-135m-instruct-q4_1.gguf"
@@ -65,6 +66,30 @@ class RealModelTest(Home):
         daemon.wait()
         self.eventually("the end of the engine",
                         lambda: not any(os.path.exists(f"/proc/{pid}") for pid in engines))
+
+    def test_a_pulled_model_takes_over_and_the_old_one_rests(self):
+        hub = hub_server.Hub()
+        self.addCleanup(hub.stop)
+        hub.files["owner/repo/Pulled.gguf"] = MODEL.read_bytes()
+        self.config((self.home / "keel.toml").read_text() + f'\n[hub]\nbase_url = "{hub.base}"\n'
+                    f'[net]\nallow_private = ["{hub.cdn_pair}"]\n')
+        self.ok("memory", "add", "My boat is called Ariadne.")
+        daemon = self.serve()
+        first = self.turn("Say hello.")
+        self.assertEqual(first["model"], "local")
+        old = self.engines(daemon.pid)
+        done = self.ok("model", "pull", "hf:owner/repo/Pulled.gguf", "--use", "--json")
+        self.assertTrue(json.loads(done)["used"])
+        self.eventually("the old engine's end",
+                        lambda: not set(old) & set(self.engines(daemon.pid)))
+        second = self.turn("What is my boat called?")
+        self.assertEqual(second["model"], "pulled")
+        self.assertEqual(second["conversation"], first["conversation"])
+        self.assertTrue(second["reply"].strip())
+        self.assertIn("Ariadne", json.dumps(second["memory"]) + self.ok("memory", "list"))
+        self.assertEqual(len(self.engines(daemon.pid)), 1)
+        self.ok("model", "use", "local")
+        self.assertEqual(self.turn("Say hello again.")["model"], "local")
 
     def test_a_truncated_copy_is_refused(self):
         cut = self.home / "cut.gguf"
