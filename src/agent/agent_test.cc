@@ -7,6 +7,7 @@
 
 #include "agent/house_test.h"
 #include "base/limits.h"
+#include "rt/patience_test.h"
 
 namespace keel::agent {
 namespace {
@@ -149,40 +150,52 @@ TEST(Agent, TurnsOfAConversationPassOneAfterAnotherInTheirOrder) {
   for (std::size_t i = 0; i < items.size(); i += 2) EXPECT_EQ(items[i].turn, items[i + 1].turn);
 }
 
+EventSink tool_started(std::atomic<bool>& seen) {
+  return [&seen](const Event& event) {
+    if (std::holds_alternative<ToolStarted>(event)) seen = true;
+  };
+}
+
 TEST(Agent, AnotherConversationDoesNotWait) {
   House house({.script = R"({"match": "slow", "calls": [{"name": "wait"}], "on": "user"}
 {"text": "ok", "repeat": true})"});
   std::stop_source stop;
+  std::atomic<bool> waiting = false;
   rt::Thread slow = rt::start_thread("slow", [&](std::stop_token) {
     TurnRequest request;
     request.text = "slow";
     request.conversation = "a";
-    EXPECT_TRUE(house.agent->run(request, {}, stop.get_token()));
+    EXPECT_TRUE(house.agent->run(request, tool_started(waiting), stop.get_token()));
   });
-  rt::sleep_ms(150);
+  ASSERT_TRUE(rt::eventually([&] { return waiting.load(); }));
   TurnRequest request;
   request.text = "quick";
   request.conversation = "b";
   const auto start = std::chrono::steady_clock::now();
   EXPECT_EQ(reply(house.run(request)), "ok");
-  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(2));
+  EXPECT_LT(std::chrono::steady_clock::now() - start, rt::promised(std::chrono::seconds(2)));
   stop.request_stop();
 }
 
-// Runs a turn and stops it after `after_ms`; the time from the stop to the end must be under a
-// second.
-Json stopped_turn(House& house, const std::string& text, int after_ms) {
+// Runs a turn and stops it when `due` events of the wanted kind have come (with none: as soon as
+// it waits); the time from the stop to the end must be under a second.
+template <class E>
+Json stopped_turn(House& house, const std::string& text, int due) {
   std::stop_source stop;
+  std::atomic<int> seen = 0;
+  house.on_event = [&](const Event& event) { seen += std::holds_alternative<E>(event) ? 1 : 0; };
   std::chrono::steady_clock::time_point stopped_at;
   rt::Thread stopper = rt::start_thread("stopper", [&](std::stop_token) {
-    rt::sleep_ms(after_ms);
+    EXPECT_TRUE(rt::eventually([&] { return seen >= due; }));
+    rt::sleep_ms(50);  // into what comes after the event
     stopped_at = std::chrono::steady_clock::now();
     stop.request_stop();
   });
   Result<Json> result = house.say(text, stop.get_token());
   const auto end = std::chrono::steady_clock::now();
   stopper.join();
-  EXPECT_LT(end - stopped_at, std::chrono::seconds(1));
+  house.on_event = {};
+  EXPECT_LT(end - stopped_at, rt::promised(std::chrono::seconds(1)));
   EXPECT_TRUE(result) << reply(result);
   return result ? *result : Json::object();
 }
@@ -192,14 +205,14 @@ TEST(Agent, AStopKeepsWhatWasWrittenAndTheNextTurnWorks) {
 {"match": "think", "text": "late", "first_delay_ms": 20000}
 {"match": "tool", "on": "user", "calls": [{"name": "wait"}, {"name": "append_line"}]}
 {"text": "ok", "repeat": true})"});
-  const Json partial = stopped_turn(house, "long", 200);
+  const Json partial = stopped_turn<Token>(house, "long", 3);
   EXPECT_EQ(partial["stopped"], true);
   EXPECT_EQ(std::string(partial["reply"]).substr(0, 3), "a b");
   EXPECT_LT(std::string(partial["reply"]).size(), 20u);
-  const Json nothing = stopped_turn(house, "think", 100);
+  const Json nothing = stopped_turn<Routed>(house, "think", 1);
   EXPECT_EQ(nothing["stopped"], true);
   EXPECT_EQ(nothing["reply"], "");
-  const Json in_tool = stopped_turn(house, "tool", 200);
+  const Json in_tool = stopped_turn<ToolStarted>(house, "tool", 1);
   EXPECT_EQ(in_tool["stopped"], true);
   EXPECT_TRUE(testing::lines_of(house.effect_file()).empty());  // the call behind it was not made
   ASSERT_EQ(in_tool["tools"].size(), 2u);
@@ -222,13 +235,14 @@ TEST(Agent, AStopEndsTheWaitForAnEarlierTurn) {
   House house({.script = R"({"match": "first", "calls": [{"name": "wait"}], "on": "user"}
 {"text": "ok", "repeat": true})"});
   std::stop_source first;
+  std::atomic<bool> in_tool = false;
   rt::Thread running = rt::start_thread("first", [&](std::stop_token) {
     TurnRequest request;
     request.text = "first";
-    EXPECT_TRUE(house.agent->run(request, {}, first.get_token()));
+    EXPECT_TRUE(house.agent->run(request, tool_started(in_tool), first.get_token()));
   });
-  rt::sleep_ms(150);
-  const Json waited = stopped_turn(house, "second", 100);
+  ASSERT_TRUE(rt::eventually([&] { return in_tool.load(); }));
+  const Json waited = stopped_turn<TurnStarted>(house, "second", 0);
   EXPECT_EQ(waited["stopped"], true);
   first.request_stop();
   running.join();

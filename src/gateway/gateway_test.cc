@@ -9,6 +9,7 @@
 #include "gateway/client.h"
 #include "gateway/protocol.h"
 #include "gateway/server.h"
+#include "rt/patience_test.h"
 #include "rt/thread.h"
 
 namespace keel::gateway {
@@ -67,8 +68,7 @@ class GatewayTest : public testing::Test {
     ::rmdir(folder_.c_str());
   }
   static void eventually(const std::function<bool()>& condition) {
-    for (int i = 0; i < 1000 && !condition(); ++i) rt::sleep_ms(10);
-    EXPECT_TRUE(condition());
+    EXPECT_TRUE(rt::eventually(condition));
   }
   // FrameSocket cannot be moved: it is made, then greeted.
   void greet(rt::FrameSocket& socket) { ASSERT_TRUE(MUST(socket.receive())); }
@@ -188,7 +188,7 @@ TEST_F(GatewayTest, DrainingRefusesNewTurnsAndStopsOldOnes) {
   rt::Thread waiting = rt::start_thread(
       "waiting", [&](std::stop_token) { result = client->run({.text = "wait"}, {}, {}); });
   eventually([&] { return turns_.started > 0; });
-  EXPECT_TRUE(server_->drain(milliseconds(50), milliseconds(5000)));
+  EXPECT_TRUE(server_->drain(milliseconds(50), rt::patience));
   waiting.join();
   EXPECT_EQ(MUST(std::move(result))["stopped"], true);
   EXPECT_FALSE(Client::connect(path_)) << "the socket is gone";

@@ -11,6 +11,7 @@
 #include "rt/cpu_use.h"
 #include "rt/file.h"
 #include "rt/frame.h"
+#include "rt/patience_test.h"
 #include "rt/queue.h"
 #include "rt/thread.h"
 
@@ -144,23 +145,21 @@ TEST(Child, TheWholeGroupDiesWithItsOwner) {
   pid_t grandchild = 0;
   {
     Child child = MUST(Child::spawn(shell("sleep 60 & echo $! > " + file + "; wait")));
-    for (int i = 0; i < 200 && grandchild == 0; ++i) {
-      sleep_ms(10);
-      if (auto text = read_file(file, 100); text && text->ends_with("\n")) {
-        grandchild = std::stoi(*text);
-      }
-    }
-    ASSERT_NE(grandchild, 0);
+    ASSERT_TRUE(eventually([&] {
+      auto text = read_file(file, 100);
+      if (!text || !text->ends_with("\n")) return false;
+      grandchild = std::stoi(*text);
+      return true;
+    }));
   }
   // The grandchild is reaped by whoever adopted it; until then it is a zombie, which kill() still
   // finds.
-  std::string state = "R";
-  for (int i = 0; i < 200 && !state.empty() && state[0] != 'Z'; ++i) {
-    sleep_ms(10);
+  std::string state;
+  EXPECT_TRUE(eventually([&] {
     const auto stat = read_file("/proc/" + std::to_string(grandchild) + "/stat", 4096);
     state = stat ? stat->substr(stat->rfind(')') + 2, 1) : "";
-  }
-  EXPECT_TRUE(state.empty() || state == "Z") << state;
+    return state.empty() || state == "Z";
+  })) << state;
 }
 
 TEST(Child, TheInheritedDescriptorIsNumberThree) {

@@ -10,6 +10,7 @@
 #include <mutex>
 #include <stdexcept>
 
+#include "rt/patience_test.h"
 #include "rt/thread.h"
 #include "store/sqlite.h"
 #include "store/test_folder.h"
@@ -119,7 +120,7 @@ TEST(Database, writes_that_wait_together_share_one_commit) {
     }));
   }
   while (calling < 20) rt::sleep_ms(1);
-  rt::sleep_ms(50);  // the last of them may not be in the queue yet
+  rt::sleep_ms(rt::sanitized ? 500 : 50);  // the last of them may not be in the queue yet
   go.open();
   threads.clear();
   EXPECT_EQ(failures, 2);

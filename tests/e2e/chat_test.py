@@ -6,7 +6,7 @@ import signal
 import time
 import unittest
 
-from harness import Home, CALM
+from harness import Home, CALM, SLOW
 
 
 class ChatTest(Home):
@@ -74,11 +74,12 @@ class ChatTest(Home):
     def test_interrupt_stops_the_answer_and_keeps_it(self):
         self.script({"text": "word " * 200, "delay_ms": 50})
         child = self.start("chat", "-m", "go on", "--json")
-        time.sleep(1.5)
+        self.eventually("the turn", lambda: self.turns("running") == 1)
+        time.sleep(0.3)  # into the answer
         before = time.monotonic()
         child.send_signal(signal.SIGINT)
         out, err = child.communicate(timeout=CALM)
-        self.assertLess(time.monotonic() - before, 2)
+        self.assertLess(time.monotonic() - before, 2 * SLOW)
         self.assertEqual(child.returncode, 130, err)
         result = json.loads(out)
         self.assertTrue(result["stopped"])
@@ -86,8 +87,7 @@ class ChatTest(Home):
     def test_two_alone_at_once_is_said_not_broken(self):
         self.script({"text": "word " * 100, "delay_ms": 50})
         child = self.start("chat", "-m", "go on")
-        self.eventually("the lock", lambda: (self.home / "keel.lock").exists())
-        time.sleep(0.3)
+        self.eventually("the turn", lambda: self.turns("running") == 1)
         words = self.fails(75, "chat", "-m", "me too")
         self.assertIn(str(child.pid), words)
         self.assertIn("keel serve", words)
