@@ -92,6 +92,9 @@ inline constexpr std::int64_t engine_parked_bytes = 512 << 20;
 inline constexpr auto engine_silence = 180s;  // without a sign of life the child is taken for hung
 inline constexpr auto engine_cancel_wait = 3s;  // for the child to obey before it is killed
 inline constexpr auto engine_quit_wait = 2s;
+inline constexpr int engine_batch_max = 8192;  // tokens read at once, whatever was measured
+inline constexpr std::size_t guard_stand_ins =
+    4096;  // different special texts and private characters in one prompt
 inline constexpr std::size_t tools = 256;
 inline constexpr std::size_t tool_schema_bytes = 64u << 10;
 inline constexpr int tool_schema_depth = 24;
@@ -172,6 +175,8 @@ inline constexpr std::size_t request_bytes =
 inline constexpr auto drain_time = 10s;   // from the signal to the end of the daemon
 inline constexpr auto drain_grace = 5s;   // of that, for turns to end by themselves
 inline constexpr auto connect_wait = 2s;  // for the daemon's greeting
+
+inline constexpr auto daemon_ready_wait = 180s;  // of keel chat, for a daemon that is starting
 
 // memory
 inline constexpr std::size_t memory_body_bytes = 1u << 20;  // one page

@@ -236,7 +236,8 @@ std::vector<KvSegment> KvFiles::load_like(const std::vector<std::int32_t>& token
     std::ifstream in;
     if (!state_->open(entry.path.string(), in)) continue;
     const std::streampos begin = in.tellg();
-    const std::uintmax_t left = entry.bytes - static_cast<std::uintmax_t>(begin);
+    // Another process may have made the file longer since it was listed.
+    const std::uintmax_t left = entry.bytes - std::min<std::uintmax_t>(entry.bytes, begin);
     SegmentHead head;
     KvSegment segment;
     if (!read_tokens(in, left, head, segment)) continue;

@@ -11,7 +11,9 @@ namespace {
 // Plane 16 is private use to its end, and nobody types it.
 constexpr char32_t kFirst = 0x100000;
 constexpr char32_t kLast = 0x10FFFD;
+static_assert(limits::guard_stand_ins <= kLast - kFirst + 1);
 constexpr std::string_view kZeroWidthSpace = "\xE2\x80\x8B";
+constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
 
 constexpr std::array<std::string_view, 6> kCounts = {"minLength", "maxLength",     "minItems",
                                                      "maxItems",  "minProperties", "maxProperties"};
@@ -100,6 +102,14 @@ Status walk_schema(const Json& root) {
   return {};
 }
 
+// The length of the private character of that plane at the beginning of `text`; 0 if there is none.
+std::size_t private_bytes(std::string_view text) {
+  if (static_cast<unsigned char>(text[0]) != 0xF4) return 0;
+  std::size_t next = 0;
+  const char32_t c = next_code_point(text, next);
+  return c >= kFirst && c <= kLast ? next : 0;
+}
+
 std::size_t code_point_bytes(std::string_view text) {
   std::size_t at = 0;
   next_code_point(text, at);
@@ -137,31 +147,37 @@ std::string SpecialGuard::protect(std::string_view content) {
   std::string out;
   out.reserve(content.size());
   for (std::size_t i = 0; i < content.size();) {
-    std::size_t size = specials_->match(content.substr(i));
-    if (size > 0 && breaking_) {
-      const std::size_t first = code_point_bytes(content.substr(i));
-      out += content.substr(i, first);
-      out += kZeroWidthSpace;
-      i += first;
-      continue;
-    }
+    const std::string_view rest = content.substr(i);
+    const std::size_t special = specials_->match(rest);
     // A private character that was there already must not be taken for one of ours.
-    if (size == 0 && !breaking_ && static_cast<unsigned char>(content[i]) == 0xF4) {
-      std::size_t next = i;
-      const char32_t c = next_code_point(content, next);
-      if (c >= kFirst && c <= kLast) size = next - i;
-    }
-    if (size == 0 || table_.size() > kLast - kFirst) {
+    const std::size_t size = special > 0 ? special : breaking_ ? 0 : private_bytes(rest);
+    if (size == 0) {
       out += content[i++];
       continue;
     }
-    const std::string text(content.substr(i, size));
-    const auto known = std::find(table_.begin(), table_.end(), text);
-    append_utf8(out, kFirst + static_cast<char32_t>(known - table_.begin()));
-    if (known == table_.end()) table_.push_back(text);
-    i += size;
+    const char32_t stand_in = breaking_ ? 0 : stand_in_for(rest.substr(0, size));
+    if (stand_in != 0) {
+      append_utf8(out, stand_in);
+      i += size;
+      continue;
+    }
+    const std::size_t first = code_point_bytes(rest);
+    out += special > 0 ? rest.substr(0, first) : kReplacement;
+    if (special > 0) out += kZeroWidthSpace;
+    i += first;
   }
   return out;
+}
+
+char32_t SpecialGuard::stand_in_for(std::string_view text) {
+  const std::string key(text);
+  const auto known = index_.find(key);
+  if (known != index_.end()) return kFirst + known->second;
+  if (table_.size() >= limits::guard_stand_ins) return 0;
+  const auto number = static_cast<std::uint32_t>(table_.size());
+  table_.push_back(key);
+  index_.emplace(key, number);
+  return kFirst + number;
 }
 
 std::vector<SpecialGuard::Part> SpecialGuard::split(std::string_view rendered) const {

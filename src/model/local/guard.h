@@ -7,9 +7,11 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "base/json.h"
@@ -40,16 +42,21 @@ class SpecialGuard {
   explicit SpecialGuard(const SpecialTexts& specials, bool breaking = false)
       : specials_(&specials), breaking_(breaking) {}
 
-  // Bytes that are not UTF-8, and NUL, become U+FFFD.
+  // Bytes that are not UTF-8, and NUL, become U+FFFD. Content with more different texts to swap
+  // than there are stand-ins (limits::guard_stand_ins) loses what is beyond: special texts are
+  // broken up there too, and private characters become U+FFFD.
   std::string protect(std::string_view content);
   std::vector<Part> split(std::string_view rendered) const;
   // Whether a character that stands for a special text went missing, because a template changed it.
   bool lost(std::string_view rendered) const;
 
  private:
+  char32_t stand_in_for(std::string_view text);  // 0 if there are no more
+
   const SpecialTexts* specials_;
   bool breaking_;
   std::vector<std::string> table_;
+  std::unordered_map<std::string, std::uint32_t> index_;  // into table_
 };
 
 // Whether a tool's schema is within the bounds that the grammar compiler can be trusted with: an

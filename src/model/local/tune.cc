@@ -143,13 +143,6 @@ std::string profile_path(const std::string& home) {
   return home + "/profile.json";
 }
 
-std::string key_of(const std::string& model_path, const std::string& machine) {
-  struct stat facts{};
-  if (::stat(model_path.c_str(), &facts) != 0) return {};
-  return sha256_hex(machine + "\n" + model_path + "\n" + std::to_string(facts.st_size) + "\n" +
-                    std::to_string(facts.st_mtime));
-}
-
 Json to_json(const Trial& trial) {
   const EngineSettings& s = trial.settings;
   return {{"library", s.library},       {"attention", s.attention},    {"threads", s.threads},
@@ -157,10 +150,17 @@ Json to_json(const Trial& trial) {
           {"read_tps", trial.read_tps}, {"write_tps", trial.write_tps}};
 }
 
-EngineSettings settings_from_json(const Json& value) {
-  return {json_string_or(value, "library", ""), json_string_or(value, "attention", ""),
-          static_cast<int>(json_int_or(value, "threads", 0)),
-          static_cast<int>(json_int_or(value, "batch", 0)), json_bool_or(value, "repack", true)};
+Result<EngineSettings> settings_from_json(const Json& value) {
+  const std::int64_t threads = json_int_or(value, "threads", 0);
+  const std::int64_t batch = json_int_or(value, "batch", 0);
+  if (threads < 0 || threads > limits::config_threads_max || batch < 0 ||
+      batch > limits::engine_batch_max) {
+    return fail(Code::corrupt, "the kept measurement of this model is damaged",
+                "Run keel model tune again.");
+  }
+  return EngineSettings{json_string_or(value, "library", ""),
+                        json_string_or(value, "attention", ""), static_cast<int>(threads),
+                        static_cast<int>(batch), json_bool_or(value, "repack", true)};
 }
 
 Status keep(const TuneOptions& options, const std::string& machine, const Profile& profile) {
@@ -174,11 +174,11 @@ Status keep(const TuneOptions& options, const std::string& machine, const Profil
   for (const Trial& trial : profile.trials) trials.push_back(to_json(trial));
   Trial best;
   best.settings = profile.best;
-  all[key_of(options.model_path, machine)] = {{"model", options.model_path},
-                                              {"depth", profile.depth},
-                                              {"took_seconds", profile.took_seconds},
-                                              {"best", to_json(best)},
-                                              {"trials", std::move(trials)}};
+  all[profile_key(options.model_path, machine)] = {{"model", options.model_path},
+                                                   {"depth", profile.depth},
+                                                   {"took_seconds", profile.took_seconds},
+                                                   {"best", to_json(best)},
+                                                   {"trials", std::move(trials)}};
   return rt::write_file(path, dump_json_pretty(all) + "\n");
 }
 
@@ -313,11 +313,18 @@ Result<Profile> tune(const TuneOptions& wish, const OnTrial& on_trial, std::stop
   return profile;
 }
 
+std::string profile_key(const std::string& model_path, const std::string& machine) {
+  struct stat facts{};
+  if (::stat(model_path.c_str(), &facts) != 0) return {};
+  return sha256_hex(machine + "\n" + model_path + "\n" + std::to_string(facts.st_size) + "\n" +
+                    std::to_string(facts.st_mtime));
+}
+
 Result<EngineSettings> kept_settings(const std::string& home, const std::string& model_path,
                                      const std::string& machine) {
   const std::string path = profile_path(home);
   const Json all = TRY(parse_json(TRY(rt::read_file(path, kProfileBytes)), path));
-  const auto entry = all.find(key_of(model_path, machine));
+  const auto entry = all.find(profile_key(model_path, machine));
   if (entry == all.end() || !entry->is_object() || !entry->contains("best"))
     return fail(Code::not_found, "this model was not measured on this machine");
   return settings_from_json((*entry)["best"]);

@@ -56,7 +56,12 @@ using OnTrial = std::function<void(int done, int of, const std::string& what)>;
 // Measures and keeps the result.
 Result<Profile> tune(const TuneOptions& options, const OnTrial& on_trial, std::stop_token stop);
 
-// The kept settings for this model, or Code::not_found. `machine`: CpuChoice::fingerprint.
+// Under which name profile.json keeps a model's settings; exposed for tests. Empty if there is no
+// such model.
+std::string profile_key(const std::string& model_path, const std::string& machine);
+
+// The kept settings for this model, or Code::not_found; Code::corrupt if the file was changed to
+// what no engine can be started with. `machine`: CpuChoice::fingerprint.
 Result<EngineSettings> kept_settings(const std::string& home, const std::string& model_path,
                                      const std::string& machine);
 
