@@ -141,6 +141,7 @@ Result<std::unique_ptr<LineEditor>> LineEditor::create(const Terminal& terminal,
                                                        const std::string& history_path) {
   auto state = std::make_unique<State>(terminal, interrupts);
   state->history_path = history_path;
+  remember_terminal();
   state->editor = el_init("keel", stdin, stdout, stderr);
   if (state->editor == nullptr) {
     return fail(Code::io, "the terminal could not be set up for editing",
@@ -151,6 +152,10 @@ Result<std::unique_ptr<LineEditor>> LineEditor::create(const Terminal& terminal,
   el_set(editor, EL_CLIENTDATA, state.get());
   el_set(editor, EL_EDITOR, "emacs");
   el_set(editor, EL_SIGNAL, 0);
+  // Between lines too the terminal hands on every key as it is and shows none: libedit writes its
+  // prompt before it changes the mode, and a key such as Ctrl-D that comes in between would be
+  // taken by the terminal's own line editing and never reach us.
+  el_set(editor, EL_SETTY, "-x", "-icanon", "-echo", "-iexten", nullptr);
   el_set(editor, EL_HIST, ::history, state->history);
   el_rfunc_t read_key = [](EditLine* line, wchar_t* out) {
     void* data = nullptr;
@@ -177,6 +182,7 @@ LineEditor::LineEditor(std::unique_ptr<State> state) : state_(std::move(state)) 
 LineEditor::~LineEditor() {
   if (state_->terminal.moves) write_all(STDOUT_FILENO, "\x1b[?2004l");
   el_end(state_->editor);
+  give_terminal_back();  // not every libedit does it
   history_end(state_->history);
 }
 

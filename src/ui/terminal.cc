@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/ioctl.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,6 +11,7 @@
 #include <clocale>
 #include <csignal>
 #include <cstdlib>
+#include <optional>
 
 #include "config/config.h"
 #include "rt/frame.h"
@@ -24,6 +26,8 @@ winsize window() {
   }
   return {};
 }
+
+std::optional<termios> terminal_before;
 
 constexpr int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGWINCH};
 std::atomic<int> write_fd{-1};
@@ -57,6 +61,15 @@ Terminal detect_terminal() {
   terminal.moves = !kind.empty() && kind != "dumb";
   terminal.styled = terminal.moves && config::environment("NO_COLOR").empty();
   return terminal;
+}
+
+void remember_terminal() {
+  termios now{};
+  if (::tcgetattr(STDIN_FILENO, &now) == 0) terminal_before = now;
+}
+
+void give_terminal_back() {
+  if (terminal_before) ::tcsetattr(STDIN_FILENO, TCSANOW, &*terminal_before);
 }
 
 void write_all(int fd, std::string_view bytes) {

@@ -23,6 +23,11 @@ struct Terminal {
 
 Terminal detect_terminal();
 
+// How the terminal is before keel changes its mode, and back to that at once: for a program that
+// ends without its destructors.
+void remember_terminal();
+void give_terminal_back();
+
 // Writes everything, however the descriptor cuts it; gives up silently when the reader has gone.
 void write_all(int fd, std::string_view bytes);
 

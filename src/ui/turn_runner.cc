@@ -88,6 +88,7 @@ class Watch {
       // The turn's rows are on disk; the next start takes it up as after any other end.
       quiet.restore();
       view_.end();
+      give_terminal_back();
       std::_Exit(left_by_interrupt);
     }
     if (seen.interrupts > 0 || seen.leave) request_stop(stop);

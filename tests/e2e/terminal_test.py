@@ -8,6 +8,7 @@ import select
 import signal
 import stat
 import struct
+import subprocess
 import termios
 import time
 import unittest
@@ -25,6 +26,10 @@ class Terminal:
         if self.pid == 0:
             os.execve(KEEL, [KEEL, "chat", *arguments], home.environment(**env))
         fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+
+    def edits_lines(self):
+        """Whether the terminal itself edits lines: it then keeps some keys for itself."""
+        return bool(termios.tcgetattr(self.fd)[3] & termios.ICANON)
 
     def read(self, seconds):
         ready, _, _ = select.select([self.fd], [], [], seconds)
@@ -54,7 +59,7 @@ class Terminal:
         """Until keys are read one by one: libedit writes its prompt just before that."""
         self.wait_for(r"> ")
         end = time.monotonic() + CALM
-        while termios.tcgetattr(self.fd)[3] & termios.ICANON:
+        while self.edits_lines():
             if time.monotonic() > end:
                 raise AssertionError("the prompt does not read keys: " + self.seen)
             time.sleep(0.005)
@@ -174,6 +179,50 @@ class TerminalTest(Home):
         terminal.wait_for("stopped")
         terminal.wait_for("> .*xyzzy")  # what was typed ahead is the next message
         terminal.wait_for(r"Fine\.")
+
+    def test_no_key_is_lost_at_the_end_of_an_answer(self):
+        self.script({"repeat": True, "text": "Fine."})
+        terminal = self.chat()
+        terminal.prompt()
+        for turn in range(4):
+            terminal.line(f"message {turn}")
+            mark = terminal.mark
+            while not re.search(r"Fine\.(.|\n)*> ", terminal.seen[mark:]):
+                self.assertFalse(terminal.edits_lines(), "the terminal kept keys for itself")
+                self.assertIsNotNone(terminal.read(0))
+            terminal.mark = len(terminal.seen)
+        # The prompt is written before libedit asks for keys: this one comes in between.
+        terminal.type("\x04")
+        self.assertEqual(terminal.status(), 0)
+
+    def test_the_terminal_is_given_back_as_it_was(self):
+        self.script({"repeat": True, "text": "word " * 300, "delay_ms": 30})
+        for leave in ("/quit", "hello"):
+            master, slave = pty.openpty()
+            self.addCleanup(os.close, master)
+            self.addCleanup(os.close, slave)
+            before = termios.tcgetattr(slave)
+            child = subprocess.Popen([KEEL, "chat"], stdin=slave, stdout=slave, stderr=slave,
+                                     env=self.environment(), start_new_session=True)
+            self.children.append(child)
+            seen = bytearray()
+
+            def shows(text, master=master, seen=seen):
+                if select.select([master], [], [], 0.05)[0]:
+                    seen.extend(os.read(master, 65536))
+                return text in seen
+            self.eventually("the prompt", lambda shows=shows: shows(b"> "))
+            os.write(master, leave.encode() + b"\r")
+            if leave == "hello":
+                self.eventually("the answer", lambda shows=shows: shows(b"word word"))
+
+            def ended(child=child, shows=shows, leave=leave):
+                shows(b"")
+                if leave == "hello":  # the second one leaves, with or without an answer
+                    child.send_signal(signal.SIGINT)
+                return child.poll() is not None
+            self.eventually("the end", ended)
+            self.assertEqual(termios.tcgetattr(slave), before)
 
     def test_commands(self):
         self.script({"repeat": True, "text": "Hello."})
