@@ -19,7 +19,8 @@ Assembly::~Assembly() = default;
 Result<std::unique_ptr<Assembly>> Assembly::open(const config::Config& config, Extent extent) {
   std::unique_ptr<Assembly> made(new Assembly(config));
   TRY(open_home(config));
-  if (extent == Extent::agent) made->lock_ = TRY(lock_home(config));
+  const bool serves = extent == Extent::daemon;
+  if (serves || extent == Extent::agent) made->lock_ = TRY(lock_home(config, serves));
   store::DatabaseOptions options;
   options.path = config.database_path();
   options.migrations = memory::migrations();
@@ -30,7 +31,7 @@ Result<std::unique_ptr<Assembly>> Assembly::open(const config::Config& config, E
   // Who the agent is stands in pages from the first start on, where the owner can change it.
   TRY(made->memory_->ensure_identity(config.agent_name));
   if (extent != Extent::memory) TRY(made->open_tools());
-  if (extent == Extent::agent) TRY(made->open_agent());
+  if (made->lock_) TRY(made->open_agent());
   return made;
 }
 

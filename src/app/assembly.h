@@ -36,6 +36,7 @@ class Assembly {
     memory,  // database and memory: may run beside a daemon
     tools,   // and the tools
     agent,   // and models and agent: holds the lock of KEEL_HOME
+    daemon,  // the same, for keel serve: others may wait until it is ready
   };
   static Result<std::unique_ptr<Assembly>> open(const config::Config& config, Extent extent);
   ~Assembly();

@@ -71,7 +71,9 @@ int talk(const ui::Terminal& terminal, const ChatArguments& arguments) {
     if (!read) return failed_turn(read.error(), arguments.json);
     message = std::move(*read);
   }
-  Result<OpenSession> opened = open_session(*config, show_recovery);
+  Result<OpenSession> opened = open_session(*config, show_recovery, [](const std::string& what) {
+    ui::write_all(STDERR_FILENO, what + "\n");
+  });
   if (!opened) return failed_turn(opened.error(), arguments.json);
   if (message) return one_turn(opened->session(), terminal, arguments, *message);
   for (const std::string& note : config->notes)

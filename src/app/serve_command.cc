@@ -65,7 +65,7 @@ Status serve() {
   config::Config config = TRY(need_config());
   for (const std::string& note : config.notes) say(note);
   ui::Interrupts interrupts = TRY(ui::Interrupts::create());
-  std::unique_ptr<Assembly> assembly = TRY(Assembly::open(config, Assembly::Extent::agent));
+  std::unique_ptr<Assembly> assembly = TRY(Assembly::open(config, Assembly::Extent::daemon));
   if (!TRY(recover(assembly->agent(), interrupts))) return {};
   std::unique_ptr<gateway::Server> server =
       TRY(gateway::Server::start(assembly->agent(), config.socket_path()));

@@ -39,11 +39,32 @@ Status open_home(const config::Config& config) {
   return log::open(options);
 }
 
-Result<rt::Fd> lock_home(const config::Config& config) {
+namespace {
+
+constexpr std::string_view serves_mark = " serve";
+
+// What the process that took the lock wrote into its file: its number, and whether it serves.
+std::string lock_words(const config::Config& config) {
+  constexpr std::size_t words_bytes = 64;
+  Result<std::string> words = rt::read_file(config.lock_path(), words_bytes);
+  return words ? std::string(trim(*words)) : std::string();
+}
+
+}  // namespace
+
+std::string serving_process(const config::Config& config) {
+  std::string words = lock_words(config);
+  if (!words.ends_with(serves_mark)) return {};
+  words.resize(words.size() - serves_mark.size());
+  return words;
+}
+
+Result<rt::Fd> lock_home(const config::Config& config, bool serves) {
   Result<rt::Fd> lock = rt::lock_file(config.lock_path());
   if (lock) {
-    // For people and for the message below; the lock itself does not depend on it.
-    std::string process = std::to_string(::getpid()) + "\n";
+    // For the messages of others; the lock itself does not depend on it.
+    std::string process =
+        std::to_string(::getpid()) + std::string(serves ? serves_mark : "") + "\n";
     if (::ftruncate(lock->get(), 0) != 0 ||
         ::pwrite(lock->get(), process.data(), process.size(), 0) < 0) {
       log::debug("app", "the lock file could not be written");
@@ -52,11 +73,9 @@ Result<rt::Fd> lock_home(const config::Config& config) {
   }
   if (lock.error().code != Code::busy) return lock;
   std::string holder = "another keel";
-  constexpr std::size_t digits_bytes = 64;
-  if (Result<std::string> process = rt::read_file(config.lock_path(), digits_bytes)) {
-    std::string number(trim(*process));
-    if (!number.empty()) holder += " (process " + printable(number) + ")";
-  }
+  std::string number = lock_words(config);
+  number.resize(std::min(number.size(), number.find(' ')));
+  if (!number.empty()) holder += " (process " + printable(number) + ")";
   return fail(Code::busy, fmt::format("{} is working with {}", holder, config.home),
               "End it first. To talk from several terminals, start keel serve once: every keel "
               "chat joins it.");

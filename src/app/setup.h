@@ -17,8 +17,10 @@ Result<config::Config> need_config();
 Status open_home(const config::Config& config);
 
 // The right to run turns on this KEEL_HOME, held as long as the descriptor; Code::busy names the
-// process that holds it.
-Result<rt::Fd> lock_home(const config::Config& config);
+// process that holds it. `serves`: this process is the daemon, whom others may wait for.
+Result<rt::Fd> lock_home(const config::Config& config, bool serves);
+// The process id of the daemon that holds that right or held it last; empty if it was not a daemon.
+std::string serving_process(const config::Config& config);
 
 // The GGUF files of KEEL_HOME/models, by name.
 std::vector<std::string> models_in(const std::string& home);

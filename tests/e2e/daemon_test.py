@@ -6,11 +6,12 @@ import signal
 import socket
 import stat
 import struct
+import subprocess
 import threading
 import time
 import unittest
 
-from harness import Home, CALM, SLOW
+from harness import Home, KEEL, CALM, SLOW
 
 
 def frame(value):
@@ -74,6 +75,51 @@ class DaemonTest(Home):
         self.assertTrue(any("1 turns were finished" in line or "1 failed" in line
                             for line in again.said), again.said)
         self.assertEqual(self.turn("anything else")["reply"], "Other.")
+
+    def killed_in_a_turn(self):
+        self.script({"match": "long", "text": "word " * 40, "delay_ms": 100, "repeat": True},
+                    {"repeat": True, "text": "Other."})
+        daemon = self.serve()
+        child = self.start("chat", "-m", "a long answer please")
+        self.eventually("the turn", lambda: self.turns("running") == 1)
+        daemon.kill()
+        daemon.wait()
+        child.communicate(timeout=CALM)
+
+    def recovering_daemon(self):
+        daemon = subprocess.Popen([KEEL, "serve"], env=self.environment(), stderr=subprocess.PIPE,
+                                  stdin=subprocess.DEVNULL)
+        self.children.append(daemon)
+        lock = self.home / "keel.lock"
+        self.eventually("the lock", lambda: lock.read_text() == f"{daemon.pid} serve\n")
+        return daemon
+
+    def waiting_chat(self, daemon):
+        child = self.start("chat", "-m", "anything else", "--json")
+        words = child.stderr.readline().decode()
+        self.assertIn(f"keel serve (process {daemon.pid})", words)
+        self.assertIn("waiting", words)
+        return child
+
+    def test_chat_waits_for_a_daemon_that_recovers_and_joins_it(self):
+        self.killed_in_a_turn()
+        daemon = self.recovering_daemon()
+        child = self.waiting_chat(daemon)
+        out, err = child.communicate(timeout=self.patience)
+        self.assertEqual(child.returncode, 0, err)
+        self.assertEqual(json.loads(out)["reply"], "Other.")
+        self.assertIn("daemon", self.ok("doctor"))
+        self.assertIsNone(daemon.poll())
+
+    def test_chat_works_alone_when_the_daemon_it_waits_for_dies(self):
+        self.killed_in_a_turn()
+        daemon = self.recovering_daemon()
+        child = self.waiting_chat(daemon)
+        daemon.kill()
+        daemon.wait()
+        out, err = child.communicate(timeout=self.patience)
+        self.assertEqual(child.returncode, 0, err)
+        self.assertEqual(json.loads(out)["reply"], "Other.")
 
     def test_alone_a_killed_turn_is_taken_up_too(self):
         self.script({"match": "long", "text": "word " * 30, "delay_ms": 100},
