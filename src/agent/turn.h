@@ -67,7 +67,7 @@ class Turn {
   Status open();
   Status recall();
   Status route();
-  Note make_note();
+  Note make_note(const std::string& identity_hash);
   void tell_undelivered();
 
   // turn_calls.cc: tools.

@@ -20,7 +20,7 @@ Status Turn::open() {
   TRY(recall());
   TRY(route());
   const std::string hash = sha256_hex(identity_);
-  const Note note = make_note();
+  const Note note = make_note(hash);
   const bool frozen = !conversation_.system.empty();
   if (!frozen) {
     conversation_.system = system_text(identity_);
@@ -93,14 +93,14 @@ Status Turn::route() {
   return {};
 }
 
-Note Turn::make_note() {
+Note Turn::make_note(const std::string& identity_hash) {
   Note note;
   // Also when a crash delayed the turn, "today" is the owner's today. Told once a day: a note costs
   // its tokens, and a small model looks for tools because of it.
   note.day = day_text(row_.received_ms, row_.channel);
   if (window_.has_told(note.day)) note.day.clear();
   note.pages = std::move(note_pages_);
-  if (!conversation_.system.empty() && conversation_.identity_hash != sha256_hex(identity_)) {
+  if (!conversation_.system.empty() && conversation_.identity_hash != identity_hash) {
     note.new_identity = identity_;
   }
   return note;

@@ -63,13 +63,6 @@ Statement& Statement::bind_optional(int index, const std::optional<std::string>&
   return text ? bind(index, std::string_view(*text)) : bind_null(index);
 }
 
-Statement& Statement::bind_blob(int index, std::string_view bytes) {
-  const char* data = bytes.data() == nullptr ? "" : bytes.data();
-  int code = sqlite3_bind_blob64(handle(), index, data, bytes.size(), SQLITE_TRANSIENT);
-  if (code != SQLITE_OK && bind_error_ == SQLITE_OK) bind_error_ = code;
-  return *this;
-}
-
 Result<bool> Statement::step() {
   sqlite3_stmt* statement = handle();
   if (bind_error_ != SQLITE_OK) {

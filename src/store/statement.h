@@ -45,7 +45,6 @@ class Statement {
   Statement& bind(int index, double value);
   Statement& bind_null(int index);
   Statement& bind_optional(int index, const std::optional<std::string>& text);
-  Statement& bind_blob(int index, std::string_view bytes);
 
   // True while there is a row.
   Result<bool> step();

@@ -22,14 +22,14 @@ class StatementTest : public testing::Test {
 
 TEST_F(StatementTest, every_type_comes_back_as_it_was_bound) {
   write([](Connection& connection) -> Status {
-    Statement select = TRY(connection.prepare("SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, typeof(?5)"));
+    Statement select = TRY(connection.prepare("SELECT ?1, ?2, ?3, ?4, CAST(?1 AS BLOB), ?5, ?6"));
     std::string with_nul("a\0b", 3);
     select.bind(1, with_nul)
         .bind(2, std::int64_t{1} << 62)
         .bind(3, 0.25)
         .bind(4, true)
-        .bind_blob(5, with_nul);
-    select.bind_null(6).bind_optional(7, std::nullopt);
+        .bind_null(5)
+        .bind_optional(6, std::nullopt);
     EXPECT_TRUE(TRY(select.step()));
     EXPECT_EQ(select.text(0), with_nul);
     EXPECT_EQ(select.integer(1), std::int64_t{1} << 62);
@@ -38,7 +38,6 @@ TEST_F(StatementTest, every_type_comes_back_as_it_was_bound) {
     EXPECT_EQ(select.text(4), with_nul);
     EXPECT_TRUE(select.is_null(5));
     EXPECT_EQ(select.optional_text(6), std::nullopt);
-    EXPECT_EQ(select.text(7), "blob");
     EXPECT_FALSE(TRY(select.step()));
     return {};
   });
@@ -46,8 +45,8 @@ TEST_F(StatementTest, every_type_comes_back_as_it_was_bound) {
 
 TEST_F(StatementTest, an_empty_text_is_not_null) {
   write([](Connection& connection) -> Status {
-    Statement select = TRY(connection.prepare("SELECT ?1, ?2"));
-    EXPECT_TRUE(TRY(select.bind(1, std::string_view()).bind_blob(2, {}).step()));
+    Statement select = TRY(connection.prepare("SELECT ?1"));
+    EXPECT_TRUE(TRY(select.bind(1, std::string_view()).step()));
     EXPECT_FALSE(select.is_null(0));
     EXPECT_EQ(select.optional_text(0), std::string());
     return {};
