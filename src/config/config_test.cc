@@ -118,6 +118,11 @@ level = "debug"
   EXPECT_TRUE(config.notes.empty());
 }
 
+TEST(Config, a_name_that_cannot_begin_so_is_an_error_and_not_the_end) {
+  for (const char* text : {"[$agent]", "[[$model]]", "[agent.$x]", "$a = 1", "a = {$ = 1}"})
+    EXPECT_NE(parsed(text).error().message.find("keel.toml:1:"), std::string::npos) << text;
+}
+
 TEST(Config, a_misspelt_key_is_named_with_line_and_nearest_name) {
   EXPECT_EQ(problem("[[model]]\nname = \"a\"\nkind = \"local\"\npth = \"x\"\npath = \"x\"\n"),
             "keel.toml:4: unknown key 'pth' in [[model]] - did you mean 'path'?");
