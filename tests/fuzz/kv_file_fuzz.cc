@@ -28,6 +28,8 @@ struct Home {
     KEEL_ASSERT(::mkdtemp(name.data()) != nullptr);
     folder = name;
     files = MUST(KvFiles::open(folder, std::string(64, 'a')));
+    // Hashes, so that OpenSSL is set up before this object is: it must be taken down after it.
+    KEEL_ASSERT(files->load("c").empty());
   }
   ~Home() {
     files.reset();

@@ -236,7 +236,7 @@ void ReplyReader::scan(ReplyStep& step, bool at_end) {
         thinking_now_ = true;
         return scan_thinking(step, at_end);
       }
-      if (!at_end && kThinkOpen.substr(0, rest.size()) == rest) return pass_text(step, i);
+      if (!at_end && kThinkOpen.substr(0, rest.size()) == rest) return;
     }
     if (options_.tool_names.empty()) continue;
     Match match = Match::no;
@@ -255,6 +255,8 @@ void ReplyReader::scan(ReplyStep& step, bool at_end) {
     step.call_at = i;
     return;
   }
+  // White space before thinking is not text, and more of it is not needed to tell.
+  if (!at_end && !thinking_over_ && only_space_before(raw_.size())) return;
   const std::string_view rest = std::string_view(raw_).substr(done_);
   pass_text(step, raw_.size() - (at_end ? 0 : utf8_incomplete_suffix(rest)));
 }

@@ -36,6 +36,19 @@ Read read_answer(std::string_view answer, bool starts_thinking = false) {
   return read_bytes(reader, answer);
 }
 
+TEST(Reply, SpaceBeforeThinkingIsNotTextHoweverItArrives) {
+  for (const std::size_t piece : {1u, 3u, 100u}) {
+    const std::string_view answer = " \n <think>hm</think>\n\nDone.";
+    ReplyReader reader({{"recall"}, false});
+    for (std::size_t at = 0; at < answer.size(); at += piece) reader.feed(answer.substr(at, piece));
+    reader.finish();
+    EXPECT_EQ(reader.text(), "Done.") << piece;
+  }
+  ReplyReader reader({{"recall"}, false});
+  EXPECT_EQ(reader.feed(" ").text, "");
+  EXPECT_EQ(reader.feed("so").text, " so");
+}
+
 TEST(Reply, TextIsPassedOnInWholeCodePoints) {
   ReplyReader reader({{}, false});
   EXPECT_EQ(reader.feed("a\xE2\x82").text, "a");
