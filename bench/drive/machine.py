@@ -1,0 +1,126 @@
+"""This machine as the benchmarks see it: programs, model files, the CPU library, and numbers.
+
+Every figure is kept with what it was measured on: processor, library, threads and the load that
+other programs put on the machine.
+"""
+
+import json
+import os
+import pathlib
+import platform
+import statistics
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+RESULTS = ROOT / "build" / "bench"
+
+
+def fail(what, then=""):
+    sys.exit(f"error: {what}" + (f"\n  {then}" if then else ""))
+
+
+def keel_program(given=None):
+    program = pathlib.Path(given or ROOT / "build/release/keel").resolve()
+    if not os.access(program, os.X_OK):
+        fail(f"there is no program {program}", "Run ./dev build first.")
+    return str(program)
+
+
+def model_file(name):
+    """A path, or a name of deps/models.lock, which is fetched if it is not here."""
+    if os.path.isfile(name):
+        return str(pathlib.Path(name).resolve())
+    script = str(ROOT / "scripts/models")
+    found = subprocess.run([script, "path", name], stdout=subprocess.PIPE, text=True, check=False)
+    if found.returncode != 0:
+        fail(f"{name} is neither a file nor a model of deps/models.lock")
+    if subprocess.run([script, "get", name], check=False).returncode != 0:
+        fail(f"the model {name} could not be fetched")
+    return found.stdout.strip()
+
+
+def peers():
+    """The folder with llama-bench and llama-server; built the first time."""
+    script = str(ROOT / "scripts/peers")
+    if subprocess.run([script, "get"], check=False).returncode != 0:
+        fail("llama-bench and llama-server could not be built")
+    return pathlib.Path(subprocess.run([script, "path"], stdout=subprocess.PIPE, text=True,
+                                       check=True).stdout.strip())
+
+
+def cpu_choice(keel):
+    """What keel chooses here: {"library", "name", "attention"}; chosen once and kept."""
+    home = RESULTS / "home"
+    home.mkdir(parents=True, exist_ok=True)
+    os.chmod(home, 0o700)
+    done = subprocess.run([keel, "doctor", "--json"], env=dict(os.environ, KEEL_HOME=str(home)),
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
+    try:
+        return json.loads((home / "cpu.json").read_text())
+    except (OSError, ValueError):
+        return fail("keel chose no CPU library", done.stderr.strip() or done.stdout.strip())
+
+
+def other_load(seconds=1.0):
+    """How many processors other programs keep busy, measured while this one waits."""
+    def busy():
+        fields = pathlib.Path("/proc/stat").read_text().splitlines()[0].split()[1:9]
+        numbers = [int(field) for field in fields]
+        return sum(numbers) - numbers[3] - numbers[4]
+    if not os.path.exists("/proc/stat"):
+        return os.getloadavg()[0]
+    before = busy()
+    time.sleep(seconds)
+    return (busy() - before) / os.sysconf("SC_CLK_TCK") / seconds
+
+
+def warn_if_busy(load):
+    """Two threads that wait for a third program's processor are ten times as slow as two alone."""
+    if load > 0.3:
+        print(f"warning: other programs use {load:.1f} of a processor; figures of now say little",
+              file=sys.stderr, flush=True)
+
+
+def facts(keel, model, library, threads):
+    name = platform.processor() or platform.machine()
+    if os.path.exists("/proc/cpuinfo"):
+        for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                name = line.split(":", 1)[1].strip()
+                break
+    load = round(other_load(), 2)
+    warn_if_busy(load)
+    version = subprocess.run([keel, "--version"], stdout=subprocess.PIPE, text=True, check=False)
+    return {"processor": name, "processors": os.cpu_count(), "system": platform.system(),
+            "model": os.path.basename(model), "library": os.path.basename(library or "its own"),
+            "threads": threads, "keel": version.stdout.split("\n")[0],
+            "other_load": load, "time": time.strftime("%Y-%m-%d %H:%M")}
+
+
+def describe(known):
+    return (f"{known['processor']}, {known['processors']} processors, {known['threads']} threads, "
+            f"{known['library']}, {known['model']}; other programs used "
+            f"{known['other_load']} of a processor")
+
+
+def spread(values):
+    """Median with least and most."""
+    return {"median": statistics.median(values), "min": min(values), "max": max(values)}
+
+
+def spread_text(values, digits=1):
+    s = spread(values)
+    if len(values) == 1:
+        return f"{s['median']:.{digits}f}"
+    return f"{s['median']:.{digits}f} ({s['min']:.{digits}f}-{s['max']:.{digits}f})"
+
+
+def keep(name, value):
+    """Writes a result below build/bench and says where."""
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    path = RESULTS / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}.json"
+    path.write_text(json.dumps(value, indent=1) + "\n")
+    print(f"kept in {path.relative_to(ROOT)}")
+    return path
