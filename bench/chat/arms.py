@@ -214,8 +214,7 @@ def play(arm, events, on_step=None):
     """One pass over the trace: what each call took, and what happened beside."""
     calls, ahead, overrun, loads = [], 0, 0.0, []
     peak = 0.0
-    load = machine.other_load()
-    machine.warn_if_busy(load)
+    disturbance = machine.Disturbance()
     loads.append(arm.start())
     try:
         for step in playback.Player(events, arm.style).steps():
@@ -237,6 +236,8 @@ def play(arm, events, on_step=None):
                     on_step(len(calls), calls[-1])
     finally:
         arm.stop()
+    load = disturbance.so_far()
+    machine.warn_if_busy(load)
     return {"arm": arm.name, "client": arm.style, "settings": arm.describe(), "calls": calls,
             "evaluated_ahead": ahead, "overrun_s": overrun, "load_s": loads,
             "memory_mb": round(peak), "other_load": round(load, 2)}

@@ -38,6 +38,7 @@ def figures(passed, new_tokens):
         "drafted": sum(call["drafted"] for call in calls),
         "accepted": sum(call["accepted"] for call in calls),
         "memory_mb": passed["memory_mb"],
+        "other_load": passed.get("other_load", 0.0),
     }
 
 
@@ -70,7 +71,7 @@ COLUMNS = (("wall s", "wall_s", 1), ("waiting s", "waiting_s", 1),
            ("first s", "first_median_s", 2), ("longest s", "first_max_s", 1),
            ("evaluated", "evaluated", 0), ("amplification", "amplification", 2),
            ("after kill s", "after_restart_s", 2), ("writing t/s", "write_tps", 1),
-           ("memory MB", "memory_mb", 0))
+           ("memory MB", "memory_mb", 0), ("others' load", "other_load", 2))
 
 
 def against(arms):

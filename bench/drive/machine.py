@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import platform
+import resource
 import statistics
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 RESULTS = ROOT / "build" / "bench"
+LOAD_MAX = 0.3  # of a processor, by other programs; more makes figures worthless
 
 
 def fail(what, then=""):
@@ -63,22 +65,54 @@ def cpu_choice(keel):
         return fail("keel chose no CPU library", done.stderr.strip() or done.stdout.strip())
 
 
+def all_busy():
+    """Seconds that the processors were busy since the machine started; None where not known."""
+    try:
+        line = pathlib.Path("/proc/stat").read_text().split("\n", 1)[0]
+    except OSError:
+        return None
+    numbers = [int(field) for field in line.split()[1:9]]
+    return (sum(numbers) - numbers[3] - numbers[4]) / os.sysconf("SC_CLK_TCK")
+
+
+def own_busy(children=()):
+    """Seconds of this program, of its children that have ended, and of those named that run."""
+    total = 0.0
+    for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN):
+        used = resource.getrusage(who)
+        total += used.ru_utime + used.ru_stime
+    for pid in children:
+        fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+        total += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return total
+
+
+class Disturbance:
+    """How many processors other programs kept busy since it was made."""
+
+    def __init__(self, children=()):
+        self._children = children
+        self._start = time.monotonic()
+        self._all = all_busy()
+        self._own = own_busy(children) if self._all is not None else 0.0
+
+    def so_far(self):
+        if self._all is None:
+            return os.getloadavg()[0]
+        own = own_busy(self._children) - self._own
+        passed = max(time.monotonic() - self._start, 1e-3)
+        return max((all_busy() - self._all - own) / passed, 0.0)
+
+
 def other_load(seconds=1.0):
-    """How many processors other programs keep busy, measured while this one waits."""
-    def busy():
-        fields = pathlib.Path("/proc/stat").read_text().splitlines()[0].split()[1:9]
-        numbers = [int(field) for field in fields]
-        return sum(numbers) - numbers[3] - numbers[4]
-    if not os.path.exists("/proc/stat"):
-        return os.getloadavg()[0]
-    before = busy()
+    disturbance = Disturbance()
     time.sleep(seconds)
-    return (busy() - before) / os.sysconf("SC_CLK_TCK") / seconds
+    return disturbance.so_far()
 
 
 def warn_if_busy(load):
     """Two threads that wait for a third program's processor are ten times as slow as two alone."""
-    if load > 0.3:
+    if load > LOAD_MAX:
         print(f"warning: other programs use {load:.1f} of a processor; figures of now say little",
               file=sys.stderr, flush=True)
 
