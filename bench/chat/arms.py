@@ -84,13 +84,20 @@ class KeelArm:
                         usage["completion"], answer.arrivals[-1] - answer.first,
                         timings["drafted"], timings["accepted"])
 
-    def pause(self, pause):
-        """Tokens evaluated ahead, while the owner reads and writes."""
+    def take(self, taken):
+        """Reads the recorded words."""
+        self._engine.prepare(taken.conversation, render.protocol_items(taken.items), taken.tools)
+
+    def open(self, opening):
+        """Reads what the answer will begin with, while the owner writes: tokens evaluated."""
         if not self._prepares:
             return 0
-        done = self._engine.prepare(pause.conversation, render.protocol_items(pause.items),
-                                    pause.tools)
+        done = self._engine.prepare(opening.conversation, render.protocol_items(opening.items),
+                                    opening.tools)
         return done.usage["evaluated"]
+
+    def pause(self):
+        """Nothing is left to do."""
 
     def restart(self):
         self._engine.kill()
@@ -117,10 +124,8 @@ class ServerArm:
         self._flags = list(flags)
         self._saves = saves
         self._saved = False
-        self._restore = False
         self._folder = None
         self._server = None
-        self._sizes = {}
 
     def describe(self):
         return "llama-server " + " ".join(self._all_flags("FOLDER"))
@@ -143,32 +148,35 @@ class ServerArm:
         return time.monotonic() - start
 
     def call(self, call):
-        prompt = self._server.render(render.messages(call.items, call.tools,
-                                                     self._setting.spaced))
-        restored = 0.0
-        if self._restore and call.conversation == "main":
-            start = time.monotonic()
-            self._server.slot("restore", "main.bin")
-            restored = time.monotonic() - start
-            self._restore = False
-        reply = self._server.complete(prompt, call.tokens)
+        reply = self._server.complete(self._prompt(call, True), call.tokens)
         got = reply.timings
         size = got["prompt_n"] + max(got.get("cache_n", 0), 0)
-        return Measured(reply.first + restored, reply.wall + restored, size, got["prompt_n"],
-                        got["predicted_n"], reply.wall - reply.first, got.get("draft_n", 0),
+        return Measured(reply.first, reply.wall, size, got["prompt_n"], got["predicted_n"],
+                        reply.wall - reply.first, got.get("draft_n", 0),
                         got.get("draft_n_accepted", 0))
 
-    def pause(self, _):
+    def _prompt(self, step, answering):
+        return self._server.render(
+            render.messages(step.items, step.tools, self._setting.spaced), answering)
+
+    def take(self, taken):
+        """Reads the recorded words."""
+        self._server.complete(self._prompt(taken, False), 0)
+
+    def open(self, _):
+        """What was saved comes back while the owner writes."""
+        if self._saved:
+            self._server.slot("restore", "main.bin")
+        return 0
+
+    def pause(self):
         if self._saves:
             self._server.slot("save", "main.bin")
             self._saved = True
-        return 0
 
     def restart(self):
         self._server.kill()
-        seconds = self.start()
-        self._restore = self._saves and self._saved
-        return seconds
+        return self.start()
 
     def memory_mb(self):
         return self._server.memory_mb()
@@ -212,17 +220,21 @@ def make(name, setting):
 
 def play(arm, events, on_step=None):
     """One pass over the trace: what each call took, and what happened beside."""
-    calls, ahead, overrun, loads = [], 0, 0.0, []
-    peak = 0.0
+    calls, ahead, overrun, loads, peak = [], 0, 0.0, [], 0.0
     disturbance = machine.Disturbance()
     loads.append(arm.start())
     try:
         for step in playback.Player(events, arm.style).steps():
             if isinstance(step, playback.Restart):
                 loads.append(arm.restart())
-            elif isinstance(step, playback.Pause):
+            elif isinstance(step, playback.Taken):
+                arm.take(step)
+            elif isinstance(step, (playback.Pause, playback.Opening)):
                 start = time.monotonic()
-                ahead += arm.pause(step)
+                if isinstance(step, playback.Opening):
+                    ahead += arm.open(step)
+                else:
+                    arm.pause()
                 left = step.seconds - (time.monotonic() - start)
                 overrun += max(-left, 0.0)
                 time.sleep(max(left, 0.0))

@@ -32,14 +32,18 @@ def calls(trace, style="announce"):
             if isinstance(step, playback.Call)]
 
 
+def ideal(trace, style="announce"):
+    return playback.ideal(playback.Player(trace, style).steps(), words)
+
+
 def ask(text, answer="A", tokens=4):
     return [{"kind": "user", "text": text}, {"kind": "answer", "text": answer, "tokens": tokens}]
 
 
 def words(items, tools):
-    """A count that is easy to follow: every word of every item, and each tool as ten."""
-    return sum(len(item.text.split()) + len(item.arguments.split()) for item in items) + \
-        10 * len(tools)
+    """A count that is easy to follow: every word, each tool as ten, and the mark of an answer."""
+    texts = [text for item in items for text in (item.text, item.arguments)]
+    return playback.OPENING_MARK + sum(len(text.split()) for text in texts) + 10 * len(tools)
 
 
 class Loading(unittest.TestCase):
@@ -148,28 +152,27 @@ class Playing(unittest.TestCase):
 
 
 class Counting(unittest.TestCase):
-    def test_what_only_grows_is_new_once(self):
-        played = calls(events(*ask("one"), *ask("two"), *ask("three")))
-        new = playback.ideal(played, words)
-        self.assertEqual(sum(new), words(played[-1].items, played[-1].tools))
+    def test_what_only_grows_is_new_once_and_own_words_are_not_new(self):
+        trace = events(*ask("one", "x y z"), *ask("two"), *ask("three"))
+        last = calls(trace)[-1]
+        marks = 2 * playback.OPENING_MARK  # each answer is opened once; the last count has one
+        own = words((playback.Item("assistant", "x y z A"),), ()) - playback.OPENING_MARK
+        self.assertEqual(sum(ideal(trace)), words(last.items, last.tools) + marks - own)
 
     def test_a_job_shares_the_beginning(self):
         trace = events(*ask("one"), {"kind": "cron", "text": "look", "tokens": 2})
-        played = calls(trace)
-        new = playback.ideal(played, words)
-        self.assertEqual(new[1], words(played[1].items[1:], ()))
+        self.assertEqual(ideal(trace)[1], words(calls(trace)[1].items[1:], ()))
 
     def test_after_an_edit_only_the_edit_is_new(self):
         trace = events(*ask("one"), *ask("two"), {"kind": "edit", "text": "three"},
                        {"kind": "answer", "text": "C", "tokens": 2})
-        played = calls(trace)
-        self.assertEqual(playback.ideal(played, words)[2], words(played[2].items[-1:], ()))
+        self.assertEqual(ideal(trace)[2], words(calls(trace)[2].items[-1:], ()))
 
     def test_other_tools_are_a_new_beginning(self):
         changed = {"kind": "tools_changed", "off": ["clock"], "on": [OTHER]}
-        played = calls(events(*ask("one"), changed, *ask("two")), "stable")
-        new = playback.ideal(played, words)
-        self.assertEqual(new[1], words(played[1].items, played[1].tools))
+        trace = events(*ask("one"), changed, *ask("two"))
+        second = calls(trace, "stable")[1]
+        self.assertEqual(ideal(trace, "stable")[1], words(second.items, second.tools))
 
 
 class Reporting(unittest.TestCase):

@@ -14,6 +14,9 @@ Three kinds of client make different prompts of the same events:
 import dataclasses
 import json
 
+OPENING_SECONDS = 2.0   # from opening the conversation to the first message
+IDLE_SECONDS_MAX = 3.0
+OPENING_MARK = 3        # tokens that open an answer, in most templates
 STYLES = ("announce", "stable", "clock")
 
 # kind: the keys that must be there, with their types
@@ -61,12 +64,29 @@ class Call:
 
 
 @dataclasses.dataclass(frozen=True)
-class Pause:
-    """The owner reads and writes; what was answered is known."""
+class Taken:
+    """The recorded words have taken the place of what was written: the history ends with them.
+
+    A program would still know its own words, so it may read these now, and no clock runs.
+    """
+    conversation: str
+    items: tuple
+    tools: tuple
+
+
+@dataclasses.dataclass(frozen=True)
+class Opening:
+    """The owner opens the conversation and writes for a while: at the start and after a restart."""
     seconds: float
     conversation: str
     items: tuple
     tools: tuple
+
+
+@dataclasses.dataclass(frozen=True)
+class Pause:
+    """The owner reads and writes."""
+    seconds: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,7 +136,7 @@ def load(path):
 
 
 class Player:
-    """Plays events for one kind of client: a sequence of Call, Pause and Restart."""
+    """Plays events for one kind of client: Call, Taken, Opening, Pause and Restart."""
 
     def __init__(self, events, style):
         if style not in STYLES:
@@ -169,18 +189,25 @@ class Player:
         return ()
 
     def _on_clock(self, event):
-        self._clock = event["text"]
-        return ()
+        first, self._clock = not self._clock, event["text"]
+        if first:
+            yield self._opening()
 
     def _on_user(self, event):
         self._turn += 1
         self._history.append(self._user(event["text"]))
         return ()
 
+    def _opening(self):
+        return Opening(OPENING_SECONDS, "main", self._items(self._history), self._tools)
+
+    def _taken(self, item):
+        self._history.append(item)
+        return Taken("main", self._items(self._history), self._tools)
+
     def _on_call(self, event):
         yield self._call(event["tokens"], self._asked())
-        self._history.append(Item("assistant", "", event["name"],
-                                  json.dumps(event["arguments"])))
+        yield self._taken(Item("assistant", "", event["name"], json.dumps(event["arguments"])))
 
     def _on_result(self, event):
         self._history.append(Item("tool", event["text"], event["name"]))
@@ -188,14 +215,14 @@ class Player:
 
     def _on_answer(self, event):
         yield self._call(event["tokens"], self._asked())
-        self._history.append(Item("assistant", event["text"]))
+        yield self._taken(Item("assistant", event["text"]))
 
     def _on_pause(self, event):
-        yield Pause(event["seconds"], "main", self._items(self._history), self._tools)
+        yield Pause(event["seconds"])
 
     def _on_idle(self, event):
         # Nobody waits through ten minutes of a benchmark; what matters is that nothing is asked.
-        yield Pause(min(event["seconds"], 3.0), "main", self._items(self._history), self._tools)
+        yield Pause(min(event["seconds"], IDLE_SECONDS_MAX))
 
     def _on_cron(self, event):
         self._crons += 1
@@ -222,6 +249,7 @@ class Player:
     def _on_restart(self, _):
         self._restarted = True
         yield Restart()
+        yield self._opening()
 
     def _on_compact(self, event):
         users = [at for at, item in enumerate(self._history) if item.role == "user"]
@@ -231,27 +259,29 @@ class Player:
         return ()
 
 
-def ideal(calls, count):
-    """How many tokens of each call's prompt no earlier call had as a part of its own beginning.
+def ideal(steps, count):
+    """How many tokens of each call's prompt no earlier prompt or history had as its beginning.
 
     An engine that evaluates everything once, and forgets nothing, evaluates just these.
-    count(items, tools) says how many tokens a prompt has.
+    count(items, tools) says how many tokens a prompt has, with the mark that opens an answer.
     """
-    seen = {}  # (items, tools) of every beginning: its tokens
+    seen = {}  # (items, tools) of every beginning: its tokens; None: not counted yet
     new = []
-    for call in calls:
-        tools = json.dumps(call.tools)
-        length = len(call.items)
-        while length > 0 and (call.items[:length], tools) not in seen:
-            length -= 1
-        known = 0
-        if length:
-            known = seen[(call.items[:length], tools)]
-            if known is None:
-                known = seen[(call.items[:length], tools)] = count(call.items[:length], call.tools)
-        total = count(call.items, call.tools)
-        new.append(total - min(known, total))
-        for end in range(1, len(call.items)):
-            seen.setdefault((call.items[:end], tools), None)
-        seen[(call.items, tools)] = total
+    for step in steps:
+        if not isinstance(step, (Call, Taken)):
+            continue
+        tools = json.dumps(step.tools)
+        if isinstance(step, Call):
+            length = len(step.items)
+            while length > 0 and (step.items[:length], tools) not in seen:
+                length -= 1
+            known = 0
+            if length:
+                key = (step.items[:length], tools)
+                if seen[key] is None:
+                    seen[key] = count(step.items[:length], step.tools) - OPENING_MARK
+                known = seen[key]
+            new.append(count(step.items, step.tools) - known)
+        for end in range(1, len(step.items) + 1):
+            seen.setdefault((step.items[:end], tools), None)
     return new

@@ -83,16 +83,17 @@ class Server:
             raise ServerError(f"{path}: {status} {json.dumps(value)[:300]}")
         return value
 
-    def render(self, messages):
-        """The prompt that the model's own template makes of messages."""
+    def render(self, messages, answering=True):
+        """The prompt that the model's template makes of messages, with the mark of an answer."""
         return self.post("/apply-template", {
-            "messages": messages, "chat_template_kwargs": {"enable_thinking": False}})["prompt"]
+            "messages": messages, "add_generation_prompt": answering,
+            "chat_template_kwargs": {"enable_thinking": False}})["prompt"]
 
     def count(self, text):
         return len(self.post("/tokenize", {"content": text, "parse_special": True})["tokens"])
 
     def complete(self, prompt, tokens, **fields):
-        """Writes exactly `tokens` tokens, greedy, streaming."""
+        """Writes exactly `tokens` tokens, greedy, streaming; 0: the prompt is only read."""
         body = json.dumps({"prompt": prompt, "n_predict": tokens, "ignore_eos": True, "stream":
                            True, "temperature": 0.0, "cache_prompt": True, **fields})
         reply = Reply()
