@@ -151,10 +151,16 @@ def spread_text(values, digits=1):
     return f"{s['median']:.{digits}f} ({s['min']:.{digits}f}-{s['max']:.{digits}f})"
 
 
-def keep(name, value):
-    """Writes a result below build/bench and says where."""
+def result_path(name):
     RESULTS.mkdir(parents=True, exist_ok=True)
-    path = RESULTS / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}.json"
+    return RESULTS / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}.json"
+
+
+def keep(path, value):
+    """Writes a result, or what there is of it."""
     path.write_text(json.dumps(value, indent=1) + "\n")
-    print(f"kept in {path.relative_to(ROOT)}")
     return path
+
+
+def say_kept(path):
+    print(f"kept in {path.relative_to(ROOT)}")
