@@ -254,7 +254,7 @@ class Renderer {
         inline_.clear();
         break;
       case MD_BLOCK_HR:
-        emit({{std::string("────────────────────────"), dim}});
+        emit({{std::string(cell_prefix("────────────────────────", available())), dim}});
         block_done();
         break;
       case MD_BLOCK_LI:

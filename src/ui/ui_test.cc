@@ -117,6 +117,13 @@ TEST(Wrap, NoLineIsWiderThanTheScreen) {
   }
 }
 
+TEST(Markdown, ARuleIsNotWiderThanTheWindow) {
+  for (const char* text : {"---", "> ---", "- > ***"}) {
+    for (const std::string& line : render_markdown(text, {20, false}))
+      EXPECT_LE(cell_width(line), 20) << text;
+  }
+}
+
 TEST(Markdown, BlocksAreShownAsPeopleExpectThem) {
   EXPECT_EQ(rendered("# Title\n\nSome *very* **bold** `code`."), "Title\n\nSome very bold code.");
   EXPECT_EQ(rendered("- one\n- two\n  - inner\n- three"), "• one\n• two\n  • inner\n• three");
