@@ -62,6 +62,23 @@ inline constexpr std::size_t kv_waiting = 4;    // saves that wait to be written
 inline constexpr std::size_t draft_tokens = 7;  // proposed at once
 inline constexpr std::size_t draft_places = 8;  // earlier places looked at for one group of tokens
 
+// model/budget
+inline constexpr std::size_t machine_file_bytes = 1u << 20;  // of the system's own files
+// left to everything else on the machine: so much of its memory, within these bounds
+inline constexpr std::int64_t budget_reserve_percent = 5;
+inline constexpr std::int64_t budget_reserve_min_bytes = 256 << 20;
+inline constexpr std::int64_t budget_reserve_max_bytes = std::int64_t{2} << 30;
+inline constexpr int budget_context_least = 2048;  // tokens; a context is not shrunk below it
+inline constexpr int budget_batch_least = 128;
+inline constexpr std::int64_t device_slack_bytes = std::int64_t{1} << 30;  // over what is measured
+inline constexpr std::int64_t device_margin_bytes = 512 << 20;             // of a card, for others
+inline constexpr std::int64_t working_set_margin_bytes = std::int64_t{2} << 30;  // of a Mac's
+// iogpu.wired_limit_mb: never proposed up to the first, and so much stays free for the system
+inline constexpr std::int64_t wired_ram_min_bytes = std::int64_t{16} << 30;
+inline constexpr std::int64_t wired_kept_free_bytes = std::int64_t{8} << 30;
+inline constexpr std::int64_t wired_kept_free_percent = 15;
+inline constexpr std::int64_t wired_margin_bytes = std::int64_t{2} << 30;  // over what is needed
+
 // model/local
 inline constexpr std::uint32_t gguf_version_max = 3;
 inline constexpr std::uint64_t gguf_tensors = 1u << 18;
@@ -89,6 +106,9 @@ inline constexpr std::size_t engine_checkpoints = 8;  // of a conversation with 
 inline constexpr std::size_t engine_parked =
     8;  // conversations kept in memory beside the current one
 inline constexpr std::int64_t engine_parked_bytes = 512 << 20;
+inline constexpr std::size_t engine_problem_bytes = 4096;  // of llama.cpp's complaints, kept
+inline constexpr std::size_t needs_kept = 32;              // dry runs kept in needs.json
+inline constexpr std::size_t needs_bytes = 1u << 20;       // of that file
 inline constexpr auto engine_silence = 180s;  // without a sign of life the child is taken for hung
 inline constexpr auto engine_cancel_wait = 3s;  // for the child to obey before it is killed
 inline constexpr auto engine_quit_wait = 2s;

@@ -1,5 +1,6 @@
 #include "base/text.h"
 
+#include <fmt/core.h>
 #include <utf8proc.h>
 
 #include <algorithm>
@@ -252,6 +253,14 @@ std::string nearest_name(std::string_view name, const std::vector<std::string>& 
     }
   }
   return best;
+}
+
+std::string bytes_text(std::uint64_t bytes) {
+  const auto value = static_cast<double>(bytes);
+  if (bytes < 1000) return fmt::format("{} bytes", bytes);
+  if (bytes < 1000000) return fmt::format("{:.0f} kB", value / 1e3);
+  if (bytes < 1000000000) return fmt::format("{:.0f} MB", value / 1e6);
+  return fmt::format("{:.1f} GB", value / 1e9);
 }
 
 }  // namespace keel

@@ -38,5 +38,7 @@ std::string shorten(std::string_view text, std::size_t max_bytes);
 std::string printable(std::string_view text, std::size_t max_bytes = 120);
 // The closest of `candidates` by edit distance, empty if none is near: for "did you mean".
 std::string nearest_name(std::string_view name, const std::vector<std::string>& candidates);
+// "1.1 GB", decimal units.
+std::string bytes_text(std::uint64_t bytes);
 
 }  // namespace keel
