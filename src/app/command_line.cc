@@ -95,6 +95,18 @@ void add_measuring(CLI::App& group, Commands& commands, const char* name, const 
   command->add_flag("--json", arguments->second, "Print one JSON object");
 }
 
+void add_budget(CLI::App& group, Commands& commands) {
+  auto memory = std::make_shared<ModelMemoryArguments>();
+  CLI::App* command =
+      commands.add(group, "memory", "Explain what memory it takes here, and what was decided",
+                   "keel model memory", [memory] { return model_memory_command(*memory); });
+  command->add_option("name", memory->name, "Name of a [[model]]; the default without it")
+      ->type_name("NAME");
+  command->add_flag("--json", memory->json, "Print one JSON object");
+  command->add_flag("--launchd", memory->launchd,
+                    "Print the LaunchDaemon that raises a Mac's limit, where one is needed");
+}
+
 void add_shelf(CLI::App& group, Commands& commands) {
   struct List {
     bool available = false;
@@ -146,6 +158,7 @@ void add_model(CLI::App& app, Commands& commands) {
   add_measuring(*group, commands, "bench",
                 "Measure reading and writing by depth, beside what memory allows",
                 "keel model bench", model_bench_command);
+  add_budget(*group, commands);
 }
 
 void add_memory_reading(CLI::App& group, Commands& commands) {

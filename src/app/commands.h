@@ -43,6 +43,12 @@ int model_use_command(const std::string& name);
 int model_info_command(const std::string& name, bool json);
 int model_tune_command(const std::string& name, bool json);
 int model_bench_command(const std::string& name, bool json);
+struct ModelMemoryArguments {
+  std::string name;  // of a [[model]]; empty: the default
+  bool json = false;
+  bool launchd = false;  // only the text of a LaunchDaemon that raises a Mac's limit
+};
+int model_memory_command(const ModelMemoryArguments& arguments);
 
 struct MemoryAddArguments {
   std::string text;

@@ -4,6 +4,7 @@
 
 #include "app/commands.h"
 #include "app/machine.h"
+#include "app/plan_text.h"
 #include "app/report.h"
 #include "app/setup.h"
 #include "base/limits.h"
@@ -170,22 +171,24 @@ class Doctor {
           model.path + " has no chat template: it may be a base model, not one to talk to",
           "Choose a file whose name says instruct or chat.");
     }
-    if (std::optional<MachineMemory> memory = machine_memory())
-      check_memory(*memory, info->file_bytes);
+    check_memory(model);
   }
 
-  void check_memory(const MachineMemory& memory, std::uint64_t model_bytes) {
-    std::uint64_t need = model_bytes + model_bytes / 5 + limits::doctor_memory_margin_bytes;
-    std::string text = fmt::format("{} available of {}", bytes_text(memory.available_bytes),
-                                   bytes_text(memory.total_bytes));
-    if (memory.limit_bytes > 0)
-      text += fmt::format(", {} allowed to keel", bytes_text(memory.limit_bytes));
-    text += fmt::format("; the model needs about {}", bytes_text(need));
-    if (memory.usable_bytes() >= need) return add(Grade::ok, "memory", text);
-    std::uint64_t most = memory.limit_bytes > 0 ? std::min(memory.limit_bytes, memory.total_bytes)
-                                                : memory.total_bytes;
-    add(most < model_bytes ? Grade::fail : Grade::warn, "memory", text,
-        "Close other programs, set a smaller context, or choose a smaller model.");
+  // What the model needs, what was decided for it and why, row by row.
+  void check_memory(const config::ModelConfig& model) {
+    Result<local::Fit> fit = fit_of(config_, model);
+    if (!fit) return failed("memory", fit.error());
+    const budget::Plan& plan = fit->plan;
+    if (plan.refusal) {
+      failed("memory", *plan.refusal);
+    } else {
+      const bool short_of = plan.tight || !plan.shrunk.empty();
+      add(short_of ? Grade::warn : Grade::ok, "memory", plan_summary(*fit),
+          short_of ? "Close other programs, set a smaller context, or choose a smaller model."
+                   : "");
+    }
+    for (std::string& row : plan_rows(plan)) add(Grade::ok, "memory", std::move(row));
+    for (const std::string& advice : plan.advice) add(Grade::ok, "memory", advice);
   }
 
   void check_engine() {

@@ -1,6 +1,5 @@
 #include "app/machine.h"
 
-#include <fmt/core.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -87,14 +86,6 @@ std::optional<std::uint64_t> free_disk_bytes(const std::string& path) {
   struct statvfs facts{};
   if (::statvfs(path.c_str(), &facts) != 0) return std::nullopt;
   return static_cast<std::uint64_t>(facts.f_bavail) * facts.f_frsize;
-}
-
-std::string bytes_text(std::uint64_t bytes) {
-  double value = static_cast<double>(bytes);
-  if (bytes < 1000) return fmt::format("{} bytes", bytes);
-  if (bytes < 1000000) return fmt::format("{:.0f} kB", value / 1e3);
-  if (bytes < 1000000000) return fmt::format("{:.0f} MB", value / 1e6);
-  return fmt::format("{:.1f} GB", value / 1e9);
 }
 
 }  // namespace keel::app

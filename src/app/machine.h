@@ -21,7 +21,4 @@ std::optional<MachineMemory> machine_memory();
 // Free bytes for this user on the file system of `path`.
 std::optional<std::uint64_t> free_disk_bytes(const std::string& path);
 
-// "1.1 GB", decimal units.
-std::string bytes_text(std::uint64_t bytes);
-
 }  // namespace keel::app

@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "app/commands.h"
+#include "app/plan_text.h"
 #include "app/report.h"
 #include "app/setup.h"
 #include "base/text.h"
@@ -13,20 +14,6 @@
 
 namespace keel::app {
 namespace {
-
-// The local model called `name`, or the default one.
-Result<const config::ModelConfig*> local_model(const config::Config& config, std::string name) {
-  if (name.empty()) name = config.route.default_model;
-  std::vector<std::string> names;
-  for (const config::ModelConfig& model : config.models) {
-    if (model.kind != "local") continue;
-    if (name.empty() || model.name == name) return &model;
-    names.push_back(model.name);
-  }
-  return fail(
-      Code::not_found, fmt::format("{} has no local model {}", config.path, printable(name)),
-      names.empty() ? "Add a [[model]] of kind \"local\"." : "There are: " + join(names, ", "));
-}
 
 Result<local::TuneOptions> options_for(const config::Config& config,
                                        const config::ModelConfig& model) {
@@ -87,7 +74,7 @@ void print_profile(const local::Profile& profile, const std::string& home) {
 
 Status tune(const std::string& name, bool json) {
   config::Config config = TRY(need_config());
-  const config::ModelConfig* model = TRY(local_model(config, name));
+  const config::ModelConfig* model = TRY(find_local_model(config, name));
   const local::TuneOptions options = TRY(options_for(config, *model));
   Result<local::Profile> profile = local::tune(options, progress_line(json), {});
   end_line(json);
@@ -115,7 +102,7 @@ Status tune(const std::string& name, bool json) {
 
 Status bench(const std::string& name, bool json) {
   config::Config config = TRY(need_config());
-  const config::ModelConfig* model = TRY(local_model(config, name));
+  const config::ModelConfig* model = TRY(find_local_model(config, name));
   const local::TuneOptions options = TRY(options_for(config, *model));
   Result<local::Bench> result = local::bench(options, progress_line(json), {});
   end_line(json);

@@ -271,7 +271,5 @@ inline constexpr std::size_t recall_tool_body_bytes = 1200;  // of one page
 // app
 inline constexpr std::uint64_t doctor_disk_warn_bytes = 1'000'000'000;
 inline constexpr std::uint64_t doctor_disk_fail_bytes = 50'000'000;
-inline constexpr std::uint64_t doctor_memory_margin_bytes =
-    400'000'000;  // beside a model's weights
 
 }  // namespace keel::limits

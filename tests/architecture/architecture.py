@@ -23,7 +23,7 @@ OWNERS = [
     (r"sqlite3(ext)?\.h$", ("store",)),
     (r"curl/", ("net",)),
     (r"boost/", ("net",)),
-    (r"(llama|llama-cpp|gguf)\.h$", ENGINE),
+    (r"([\w./-]*/)?(llama|llama-cpp|llama-ext|gguf)\.h$", ENGINE),
     (r"ggml[\w-]*\.h$", ENGINE),
 ]
 # llama.cpp's common/ changes every few weeks, so exactly one file may see it.

@@ -51,6 +51,7 @@ BROKEN = {
         {"src/agent/a.cc": "#include <boost/asio.hpp>\n"},
         {"src/model/a.cc": '#include "llama.h"\n'},
         {"src/app/a.cc": "#include <ggml-backend.h>\n"},
+        {"src/app/a.cc": "#include <../src/llama-ext.h>\n"},
         {"src/agent/a.cc": '#include "chat.h"\n'},
     ],
     "common": [{"src/model/engine/engine.cc": '#include "sampling.h"\n'},

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "model/engine/need.h"
 #include "model/engine/probe.h"
 #include "model/inference/context.h"
 #include "model/inference/generator.h"
@@ -102,6 +103,14 @@ class Engine {
                      static_cast<std::int64_t>(context_->size()), context_->threads(),
                      ms_between(start, std::chrono::steady_clock::now()), context_->weight_bytes(),
                      context_->cache_bytes()});
+  }
+
+  void handle(const NeedRequest& request) {
+    const Result<GgufInfo> info = check_gguf(request.load.path);
+    if (!info) return refuse(0, info.error());
+    const Result<budget::Needs> needs = dry_run(request.load);
+    if (!needs) return refuse(0, needs.error());
+    emit(NeededEvent{*needs});
   }
 
   void handle(const GenerateRequest& request) {

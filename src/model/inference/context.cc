@@ -14,39 +14,13 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/text.h"
+#include "model/inference/parameters.h"
 #include "rt/file.h"
 
 namespace keel::local {
 namespace {
 
 constexpr double kTakenFrom = 0.5;  // of a processor, from which on it counts as taken
-
-// Keys and values of one token in all layers, as 16-bit floats; an upper bound for models that keep
-// less.
-std::int64_t cache_bytes_per_token(const llama_model* model) {
-  const std::int64_t heads = std::max(llama_model_n_head(model), 1);
-  const std::int64_t width = llama_model_n_embd(model) / heads * llama_model_n_head_kv(model);
-  return std::int64_t{4} * width * llama_model_n_layer(model);
-}
-
-int choose_context(const llama_model* model, int wished) {
-  const int trained = llama_model_n_ctx_train(model);
-  if (wished > 0)
-    return std::max(limits::engine_context_min, trained > 0 ? std::min(wished, trained) : wished);
-  int context = limits::engine_context_default;
-  while (context > limits::engine_context_kept &&
-         cache_bytes_per_token(model) * context > limits::engine_cache_bytes)
-    context /= 2;
-  return trained > 0 ? std::min(context, trained) : context;
-}
-
-void silence(ggml_log_level level, const char* text, void*) {
-  // Standard error is the engine's log file; informational lines of a load run to hundreds.
-  if (level == GGML_LOG_LEVEL_WARN || level == GGML_LOG_LEVEL_ERROR) {
-    const std::string_view line(text);
-    if (::write(STDERR_FILENO, line.data(), line.size()) < 0) return;
-  }
-}
 
 bool on_load_progress(float done, void* data) {
   const auto* progress = static_cast<const OnProgress*>(data);
@@ -87,28 +61,15 @@ Result<std::unique_ptr<Context>> Context::load(const LoadRequest& request,
                                                const OnProgress& progress) {
   std::unique_ptr<Context> context(new Context);
   try {
-    llama_log_set(silence, nullptr);
-    if (!request.library.empty() && ggml_backend_reg_by_name("CPU") == nullptr &&
-        ggml_backend_load(request.library.c_str()) == nullptr) {
-      return fail(Code::unsupported,
-                  "the CPU library " + request.library + " cannot be used on this machine",
-                  "run keel doctor: it chooses the CPU library again");
-    }
-    llama_backend_init();
-    llama_model_params params = llama_model_default_params();
-    params.load_mode = LLAMA_LOAD_MODE_MMAP;
-    params.use_extra_bufts = request.repack;
+    TRY(start_llama(request.library));
+    llama_model_params params = model_parameters(request);
     params.progress_callback = on_load_progress;
     params.progress_callback_user_data = const_cast<OnProgress*>(&progress);
     context->model_ = llama_model_load_from_file(request.path.c_str(), params);
-    if (context->model_ == nullptr) {
-      return fail(Code::corrupt, "llama.cpp could not load " + request.path,
-                  "its reason is in logs/engine.log; fetch the model again if it should work");
-    }
+    if (context->model_ == nullptr) return tl::unexpected(load_error(request.path, ""));
     TRY(context->start(request));
   } catch (const std::exception& e) {
-    return fail(Code::corrupt,
-                "the model " + request.path + " could not be loaded: " + printable(e.what()));
+    return tl::unexpected(load_error(request.path, e.what()));
   }
   return context;
 }
@@ -121,40 +82,29 @@ Status Context::start(const LoadRequest& request) {
   threads_ = request.threads > 0 ? request.threads : default_threads();
   threads_now_ = threads_;
   cores_ = std::max(1, static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN)));
-  llama_context_params params = llama_context_default_params();
-  params.n_ctx = static_cast<std::uint32_t>(choose_context(model_, request.context));
-  const int batch = request.batch > 0 ? request.batch : limits::engine_batch_tokens;
-  params.n_batch = static_cast<std::uint32_t>(batch);
-  params.n_ubatch = params.n_batch;
-  // The second sequence only ever names a part of the first one's cells, to copy it out or in.
-  params.n_seq_max = 2;
-  params.kv_unified = true;
+  llama_context_params params =
+      context_parameters(request, choose_context(model_, request.context));
   params.n_threads = threads_;
   params.n_threads_batch = threads_;
-  // llama.cpp's own flash attention reads faster and writes slower than the plain path; keel's
-  // kernel does both faster (docs/decisions/0006).
-  params.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_DISABLED;
-  if (request.attention == "flash") {
-    params.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_ENABLED;
-  } else if (!request.attention.empty()) {
+  if (!request.attention.empty() && request.attention != "flash") {
     attention_ = TRY(AttentionNodes::create(request.attention, threads_));
-    params.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_ENABLED;
     params.cb_eval = AttentionNodes::on_node;
     params.cb_eval_user_data = attention_.get();
   }
   params.abort_callback = on_abort;
   params.abort_callback_data = this;
-  params.no_perf = true;
   context_ = llama_init_from_model(model_, params);
   if (context_ == nullptr) {
     return fail(
         Code::limit,
         "there is not enough memory for a context of " + std::to_string(params.n_ctx) + " tokens",
-        "set a smaller context for this model in keel.toml");
+        "set a smaller context for this model in keel.toml; keel model memory shows what it needs");
   }
   n_ctx_ = llama_n_ctx_seq(context_);
   n_batch_ = llama_n_batch(context_);
   attach_threads();
+  parked_bytes_ = static_cast<std::size_t>(request.parked_bytes < 0 ? limits::engine_parked_bytes
+                                                                    : request.parked_bytes);
   open_files(request);
   return {};
 }

@@ -144,7 +144,8 @@ class Context {
   std::vector<Checkpoint> checkpoints_;  // of the live conversation, the earliest first
   std::size_t on_disk_ = 0;  // tokens of the live conversation's file; more than saved_ after a cut
   std::size_t saved_ = 0;    // tokens of the live ledger that are on the disk
-  std::list<Parked> parked_;  // the latest first
+  std::list<Parked> parked_;      // the latest first
+  std::size_t parked_bytes_ = 0;  // that they may take
 };
 
 // How many threads to compute with when nobody says: the physical cores this process may use, less

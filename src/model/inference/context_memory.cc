@@ -116,14 +116,18 @@ void Context::take_checkpoint() {
 void Context::park_live() {
   if (live_.empty() || ledger_.size() < kWorthParking) return;
   parked_.remove_if([&](const Parked& p) { return p.conversation == live_; });
+  const auto with_checkpoints = [](std::size_t state, const std::vector<Checkpoint>& checkpoints) {
+    for (const Checkpoint& checkpoint : checkpoints) state += checkpoint.state.size();
+    return state;
+  };
   const std::size_t size = llama_state_seq_get_size(context_, 0);
-  const auto room = static_cast<std::size_t>(limits::engine_parked_bytes);
-  if (size > room) return;
+  const std::size_t whole = with_checkpoints(size, checkpoints_);
+  if (whole > parked_bytes_) return;
   std::size_t held = 0;
   std::size_t count = 0;
   std::erase_if(parked_, [&](const Parked& p) {  // the latest stay, as far as there is room
-    held += p.state.size();
-    return ++count >= limits::engine_parked || held + size > room;
+    held += with_checkpoints(p.state.size(), p.checkpoints);
+    return ++count >= limits::engine_parked || held + whole > parked_bytes_;
   });
   Parked parked{live_, ledger_, {}, saved_, checkpoints_};
   parked.state.resize(size);

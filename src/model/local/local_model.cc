@@ -10,8 +10,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/text.h"
-#include "model/local/cpu.h"
-#include "model/local/gguf_check.h"
+#include "model/local/fit.h"
 #include "model/local/protocol.h"
 #include "model/local/tune.h"
 #include "rt/child.h"
@@ -84,11 +83,13 @@ struct LocalModel::State {
   std::int64_t next_id = 1;
   bool ever_ran = false;
   std::string last_death;
+  std::string memory_note;  // what the plan had to give up, for the description
 
   Status ensure(const model::Sink& sink, std::stop_token stop);
   Status spawn(const std::string& library);
-  Status load(const EngineSettings& settings, const model::Sink& sink, std::stop_token stop);
-  Result<EngineSettings> settings();
+  Status load(const LoadRequest& request, const model::Sink& sink, std::stop_token stop);
+  FitOptions fit_options() const;
+  Result<LoadRequest> planned(const EngineSettings& settings);
   void note_death();
   void drop_child();
   void end_child();
@@ -103,25 +104,46 @@ struct LocalModel::State {
 
 // --- the child
 
-// What was measured for this model, or what was chosen for the machine.
-Result<EngineSettings> LocalModel::State::settings() {
-  EngineSettings settings;
-  settings.library = options.library;
-  settings.threads = options.threads;
-  if (!options.library.empty()) return settings;
-  CpuOptions wish;
-  wish.program = options.program;
-  wish.folder = options.library_folder;
-  wish.cache_path = options.home.empty() ? "" : options.home + "/cpu.json";
-  wish.environment = options.environment;
-  const CpuChoice cpu = TRY(choose_cpu(wish));
-  settings.library = cpu.library;
-  settings.attention = cpu.attention;
-  if (options.home.empty()) return settings;
-  auto kept = kept_settings(options.home, options.path, cpu.fingerprint);
-  if (!kept) return settings;
-  if (options.threads > 0) kept->threads = options.threads;  // the owner's word
-  return std::move(*kept);
+FitOptions LocalModel::State::fit_options() const {
+  FitOptions fit;
+  fit.model_path = options.path;
+  fit.home = options.home;
+  fit.program = options.program;
+  fit.library = options.library;
+  fit.library_folder = options.library_folder;
+  fit.environment = options.environment;
+  fit.context = options.context;
+  fit.threads = options.threads;
+  return fit;
+}
+
+// How to load so that it fits this machine. A refusal counts only if it comes with figures: where
+// nothing can be found out, the model is loaded as it always was.
+Result<LoadRequest> LocalModel::State::planned(const EngineSettings& settings) {
+  LoadRequest request;
+  request.path = options.path;
+  request.library = settings.library;
+  request.context = options.context;
+  request.threads = settings.threads;
+  request.attention = settings.attention;
+  request.drafts = options.drafts;
+  request.kv_folder = options.home.empty() ? "" : options.home + "/kv";
+  request.batch = settings.batch;
+  request.repack = settings.repack;
+  memory_note.clear();
+  const auto fit = fit_model(fit_options(), settings);
+  if (!fit) return request;
+  const budget::Plan& plan = fit->plan;
+  if (plan.refusal) return tl::unexpected(*plan.refusal);
+  request.context = plan.context;
+  request.batch = plan.batch;
+  request.parked_bytes = plan.parked_bytes;
+  request.lock = plan.lock;
+  if (!plan.shrunk.empty() || plan.tight) {
+    memory_note = ", memory is short";
+    if (!plan.shrunk.empty()) memory_note += " (" + join(plan.shrunk, ", ") + ")";
+  }
+  return request;
 }
 
 Status LocalModel::State::spawn(const std::string& library) {
@@ -156,19 +178,9 @@ Result<std::optional<EngineEvent>> LocalModel::State::next_event(int timeout_ms)
   return std::optional<EngineEvent>(TRY(decode_event(*frame)));
 }
 
-Status LocalModel::State::load(const EngineSettings& settings, const model::Sink& sink,
+Status LocalModel::State::load(const LoadRequest& request, const model::Sink& sink,
                                std::stop_token stop) {
-  TRY(spawn(settings.library));
-  LoadRequest request;
-  request.path = options.path;
-  request.library = settings.library;
-  request.context = options.context;
-  request.threads = settings.threads;
-  request.attention = settings.attention;
-  request.drafts = options.drafts;
-  request.kv_folder = options.home.empty() ? "" : options.home + "/kv";
-  request.batch = settings.batch;
-  request.repack = settings.repack;
+  TRY(spawn(request.library));
   TRY(socket->send(encode(request)));
   SteadyTime heard = std::chrono::steady_clock::now();
   for (;;) {
@@ -196,7 +208,8 @@ Status LocalModel::State::load(const EngineSettings& settings, const model::Sink
       facts.load_ms = loaded->load_ms;
       facts.threads = loaded->threads;
       info.context = loaded->context;
-      info.description = loaded->description + ", " + std::to_string(loaded->threads) + " threads";
+      info.description =
+          loaded->description + ", " + std::to_string(loaded->threads) + " threads" + memory_note;
       return {};
     }
   }
@@ -237,8 +250,9 @@ Error LocalModel::State::died() const {
   std::string hint = "see logs/engine.log in KEEL_HOME";
   if (last_death.find("signal 9") == 0) {
     hint =
-        "the system may have run out of memory: choose a smaller model or a smaller context in "
-        "keel.toml";
+        "the system may have run out of memory: keel model memory shows what the model needs; "
+        "choose "
+        "a smaller one or a smaller context in keel.toml";
   } else if (last_death.find("signal 4") == 0 || last_death.find("signal 11") == 0) {
     hint =
         "keel doctor shows which CPU library runs; removing KEEL_HOME/cpu.json makes keel choose "
@@ -255,9 +269,10 @@ Error LocalModel::State::died() const {
 Status LocalModel::State::ensure(const model::Sink& sink, std::stop_token stop) {
   if (socket && child.running()) return {};
   if (socket) note_death();  // it died while nobody asked it anything
-  const EngineSettings chosen = TRY(settings());
+  const EngineSettings chosen = TRY(settings_for(fit_options()));
+  const LoadRequest request = TRY(planned(chosen));
   for (int attempt = 1;; ++attempt) {
-    const Status loaded = load(chosen, sink, stop);
+    const Status loaded = load(request, sink, stop);
     if (loaded || loaded.error().code != Code::unavailable || !socket) return loaded;
     note_death();
     const std::lock_guard lock(facts_mutex);

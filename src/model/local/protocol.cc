@@ -115,6 +115,20 @@ Json done_json(const DoneEvent& done) {
             {"accepted", r.timings.accepted_tokens}}}};
 }
 
+Result<LoadRequest> load_from_json(const Json& value) {
+  return LoadRequest{TRY(json_string(value, "path")),
+                     json_string_or(value, "library", ""),
+                     static_cast<int>(json_int_or(value, "context", 0)),
+                     static_cast<int>(json_int_or(value, "threads", 0)),
+                     json_string_or(value, "attention", ""),
+                     json_bool_or(value, "drafts", true),
+                     json_string_or(value, "kv_folder", ""),
+                     static_cast<int>(json_int_or(value, "batch", 0)),
+                     json_bool_or(value, "repack", true),
+                     json_int_or(value, "parked_bytes", -1),
+                     json_bool_or(value, "lock", false)};
+}
+
 Result<DoneEvent> done_from_json(const Json& value) {
   DoneEvent done;
   done.id = TRY(json_int(value, "id"));
@@ -140,10 +154,23 @@ Result<DoneEvent> done_from_json(const Json& value) {
 
 struct RequestToJson {
   Json operator()(const LoadRequest& r) const {
-    return {{"do", "load"},         {"path", r.path},           {"library", r.library},
-            {"context", r.context}, {"threads", r.threads},     {"attention", r.attention},
-            {"drafts", r.drafts},   {"kv_folder", r.kv_folder}, {"batch", r.batch},
-            {"repack", r.repack}};
+    return {{"do", "load"},
+            {"path", r.path},
+            {"library", r.library},
+            {"context", r.context},
+            {"threads", r.threads},
+            {"attention", r.attention},
+            {"drafts", r.drafts},
+            {"kv_folder", r.kv_folder},
+            {"batch", r.batch},
+            {"repack", r.repack},
+            {"parked_bytes", r.parked_bytes},
+            {"lock", r.lock}};
+  }
+  Json operator()(const NeedRequest& r) const {
+    Json out = (*this)(r.load);
+    out["do"] = "need";
+    return out;
   }
   Json operator()(const GenerateRequest& r) const {
     Json out = {{"do", "generate"}, {"id", r.id}, {"request", request_json(r.request)}};
@@ -194,6 +221,9 @@ struct EventToJson {
   Json operator()(const MeasuredEvent& e) const {
     return {{"event", "measured"}, {"id", e.id}, {"read_ms", e.read_ms}, {"write_ms", e.write_ms}};
   }
+  Json operator()(const NeededEvent& e) const {
+    return {{"event", "needed"}, {"needs", budget::to_json(e.needs)}};
+  }
   Json operator()(const ErrorEvent& e) const {
     return {{"event", "error"},
             {"id", e.id},
@@ -216,17 +246,8 @@ std::string encode(const EngineEvent& event) {
 Result<EngineRequest> decode_request(std::string_view frame) {
   const Json value = TRY(parse_json(frame, "a request to the engine"));
   const std::string what = TRY(json_string(value, "do"));
-  if (what == "load") {
-    return LoadRequest{TRY(json_string(value, "path")),
-                       json_string_or(value, "library", ""),
-                       static_cast<int>(json_int_or(value, "context", 0)),
-                       static_cast<int>(json_int_or(value, "threads", 0)),
-                       json_string_or(value, "attention", ""),
-                       json_bool_or(value, "drafts", true),
-                       json_string_or(value, "kv_folder", ""),
-                       static_cast<int>(json_int_or(value, "batch", 0)),
-                       json_bool_or(value, "repack", true)};
-  }
+  if (what == "load") return TRY(load_from_json(value));
+  if (what == "need") return NeedRequest{TRY(load_from_json(value))};
   if (what == "cancel") return CancelRequest{TRY(json_int(value, "id"))};
   if (what == "quit") return QuitRequest{};
   if (what == "measure") {
@@ -278,6 +299,9 @@ Result<EngineEvent> decode_event(std::string_view frame) {
   if (what == "measured") {
     return MeasuredEvent{id, json_number_or(value, "read_ms", 0),
                          json_number_or(value, "write_ms", 0)};
+  }
+  if (what == "needed") {
+    return NeededEvent{TRY(budget::needs_from_json(TRY(member(value, "needs"))))};
   }
   if (what == "error") {
     Error error{Code::internal,

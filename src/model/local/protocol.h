@@ -12,6 +12,7 @@
 
 #include "base/json.h"
 #include "base/result.h"
+#include "model/budget/needs.h"
 #include "model/model.h"
 
 namespace keel::local {
@@ -29,6 +30,13 @@ struct LoadRequest {
   std::string kv_folder;  // where evaluated conversations are kept; empty: nowhere
   int batch = 0;          // tokens read at once; 0: the usual number
   bool repack = true;     // weights may be rearranged for this processor, which costs memory
+  std::int64_t parked_bytes = -1;  // for conversations beside the current one; -1: the usual number
+  bool lock = false;               // weights may not be paged out
+};
+// A dry run of a load: what it would take, for that context and batch and smaller ones. Nothing is
+// loaded, and what was loaded stays.
+struct NeedRequest {
+  LoadRequest load;
 };
 struct GenerateRequest {
   std::int64_t id = 0;
@@ -54,8 +62,8 @@ struct MeasureRequest {
   std::int64_t write = 0;
 };
 struct QuitRequest {};
-using EngineRequest = std::variant<LoadRequest, GenerateRequest, CountRequest, MeasureRequest,
-                                   CancelRequest, QuitRequest>;
+using EngineRequest = std::variant<LoadRequest, NeedRequest, GenerateRequest, CountRequest,
+                                   MeasureRequest, CancelRequest, QuitRequest>;
 
 // Engine to agent.
 struct LoadedEvent {
@@ -96,12 +104,15 @@ struct MeasuredEvent {
   double read_ms = 0.0;   // all of `read`
   double write_ms = 0.0;  // all of `write`
 };
+struct NeededEvent {
+  budget::Needs needs;
+};
 struct ErrorEvent {
-  std::int64_t id = 0;  // 0: of loading
+  std::int64_t id = 0;  // 0: of loading or of a dry run
   Error error;
 };
 using EngineEvent = std::variant<LoadedEvent, ProgressEvent, DeltaEvent, DoneEvent, CountEvent,
-                                 MeasuredEvent, ErrorEvent>;
+                                 MeasuredEvent, NeededEvent, ErrorEvent>;
 
 std::string encode(const EngineRequest& request);
 std::string encode(const EngineEvent& event);

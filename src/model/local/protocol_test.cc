@@ -60,12 +60,28 @@ TEST(Protocol, NonsenseIsAnError) {
 
 TEST(Protocol, ALoadRequestComesBackAsItWas) {
   const LoadRequest load{"/m.gguf", "/lib/libggml-cpu-x64.so", 4096, 3, "avx2", false, "/kv", 128,
-                         false};
+                         false,     std::int64_t{5} << 30,     true};
   const auto back = std::get<LoadRequest>(MUST(decode_request(encode(EngineRequest(load)))));
   EXPECT_EQ(std::tie(back.path, back.library, back.context, back.threads, back.attention,
                      back.drafts, back.kv_folder),
             std::tie(load.path, load.library, load.context, load.threads, load.attention,
                      load.drafts, load.kv_folder));
+  EXPECT_EQ(std::tie(back.batch, back.repack, back.parked_bytes, back.lock),
+            std::tie(load.batch, load.repack, load.parked_bytes, load.lock));
+  const auto need = MUST(decode_request(encode(EngineRequest(NeedRequest{load}))));
+  ASSERT_TRUE(std::holds_alternative<NeedRequest>(need));
+  EXPECT_EQ(std::get<NeedRequest>(need).load.context, 4096);
+}
+
+TEST(Protocol, NeedsComeBackAsTheyWere) {
+  NeededEvent event;
+  event.needs.mapped_bytes = std::int64_t{20} << 30;
+  event.needs.shapes = {{4096, 512, 1, 2, 3, 4}};
+  const auto back = MUST(decode_event(encode(EngineEvent(event))));
+  const budget::Needs& needs = std::get<NeededEvent>(back).needs;
+  EXPECT_EQ(dump_json(budget::to_json(needs)), dump_json(budget::to_json(event.needs)));
+  EXPECT_FALSE(decode_event(R"({"event":"needed"})"));
+  EXPECT_FALSE(decode_event(R"({"event":"needed","needs":{"shapes":7}})"));
 }
 
 }  // namespace

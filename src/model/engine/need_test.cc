@@ -1,0 +1,83 @@
+// Dry runs of real models against what loading them then takes.
+#include "model/engine/need.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "base/limits.h"
+#include "model/engine/engine_fixture_test.h"
+#include "model/local/fit.h"
+
+namespace keel::local {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::int64_t kMiB = std::int64_t{1} << 20;
+
+class NeedTest : public ::testing::Test {
+ protected:
+  void SetUp() override { fs::remove_all(home() + "/needs.json"); }
+
+  bool have(const char* file) {
+    options_.model_path = model_path(file).string();
+    options_.home = home();
+    return fs::exists(options_.model_path);
+  }
+  Result<Fit> fit() { return fit_model(options_, TRY(settings_for(options_))); }
+
+  FitOptions options_;
+};
+
+TEST_F(NeedTest, ADryRunLoadsNoWeights) {
+  if (!have(kCoder)) GTEST_SKIP() << "the model is not there";
+  const Fit found = MUST(fit());
+  const budget::Needs& needs = found.needs;
+  const auto file = static_cast<std::int64_t>(fs::file_size(options_.model_path));
+  EXPECT_GT(needs.base_bytes, 10 * kMiB);
+  EXPECT_LT(needs.base_bytes, file / 3) << "the engine was this large in the dry run";
+  EXPECT_GT(needs.mapped_bytes + needs.repacked_bytes, file / 10 * 9);
+  EXPECT_LT(needs.mapped_bytes + needs.repacked_bytes, file / 10 * 14);
+  EXPECT_EQ(needs.cache_bytes_per_token, 28 * 1024) << "2 key heads of 128 in 28 layers, 16 bits";
+  EXPECT_EQ(needs.checkpoint_bytes, 0);
+  EXPECT_EQ(needs.experts, 0);
+}
+
+TEST_F(NeedTest, SmallerShapesNeedLess) {
+  if (!have(kTiny)) GTEST_SKIP() << "the model is not there";
+  const std::vector<budget::Shape> shapes = MUST(fit()).needs.shapes;
+  ASSERT_GE(shapes.size(), 6u);
+  for (std::size_t i = 1; i < shapes.size(); ++i) {
+    const bool same_context = shapes[i].context == shapes[i - 1].context;
+    EXPECT_EQ(same_context, shapes[i].batch < shapes[i - 1].batch);
+    if (same_context) {
+      EXPECT_EQ(shapes[i].cache_bytes, shapes[i - 1].cache_bytes);
+      EXPECT_LT(shapes[i].compute_bytes, shapes[i - 1].compute_bytes);
+    } else {
+      EXPECT_EQ(shapes[i].cache_bytes * 2, shapes[i - 1].cache_bytes);
+    }
+  }
+  EXPECT_GE(shapes.back().context, limits::budget_context_least);
+}
+
+TEST_F(NeedTest, IsKeptUntilTheModelChanges) {
+  if (!have(kTiny)) GTEST_SKIP() << "the model is not there";
+  const EngineSettings settings = MUST(settings_for(options_));
+  const budget::Needs first = MUST(fit_model(options_, settings)).needs;
+  options_.program = "/bin/false";  // whoever asks an engine now is answered by nobody
+  const auto second = fit_model(options_, settings);
+  ASSERT_TRUE(second) << second.error().text();
+  EXPECT_EQ(dump_json(budget::to_json(second->needs)), dump_json(budget::to_json(first)));
+  options_.context = 4096;
+  EXPECT_FALSE(fit_model(options_, settings)) << "another context is another question";
+  options_.context = 0;
+  std::ofstream(home() + "/needs.json") << "{ damaged";
+  EXPECT_FALSE(fit_model(options_, settings));
+  options_.program.clear();
+  EXPECT_TRUE(fit_model(options_, settings)) << "a damaged file is measured anew";
+}
+
+}  // namespace
+}  // namespace keel::local

@@ -1,0 +1,116 @@
+#include "model/inference/parameters.h"
+
+#include <ggml-backend.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <mutex>
+
+#include "base/limits.h"
+#include "base/text.h"
+
+namespace keel::local {
+namespace {
+
+std::mutex problems_mutex;
+std::string problems;  // what llama.cpp complained of, the latest last
+
+void hear(ggml_log_level level, const char* text, void*) {
+  // Standard error is the engine's log file; informational lines of a load run to hundreds.
+  if (level != GGML_LOG_LEVEL_WARN && level != GGML_LOG_LEVEL_ERROR) return;
+  const std::string_view line(text);
+  {
+    const std::lock_guard lock(problems_mutex);
+    problems += line;
+    if (problems.size() > limits::engine_problem_bytes)
+      problems.erase(0, problems.size() - limits::engine_problem_bytes);
+  }
+  if (::write(STDERR_FILENO, line.data(), line.size()) < 0) return;
+}
+
+bool speaks_of_memory(std::string_view text) {
+  constexpr std::array words = {"allocate", "bad_alloc", "out of memory", "not enough memory"};
+  const std::string lower = ascii_lower(text);
+  return std::any_of(words.begin(), words.end(),
+                     [&](const char* word) { return lower.find(word) != lower.npos; });
+}
+
+}  // namespace
+
+Status start_llama(const std::string& cpu_library) {
+  llama_log_set(hear, nullptr);
+  {
+    const std::lock_guard lock(problems_mutex);
+    problems.clear();
+  }
+  if (!cpu_library.empty() && ggml_backend_reg_by_name("CPU") == nullptr &&
+      ggml_backend_load(cpu_library.c_str()) == nullptr) {
+    return fail(Code::unsupported,
+                "the CPU library " + cpu_library + " cannot be used on this machine",
+                "run keel doctor: it chooses the CPU library again");
+  }
+  llama_backend_init();
+  return {};
+}
+
+llama_model_params model_parameters(const LoadRequest& request) {
+  llama_model_params params = llama_model_default_params();
+  params.load_mode = request.lock ? LLAMA_LOAD_MODE_MMAP_MLOCK : LLAMA_LOAD_MODE_MMAP;
+  params.use_extra_bufts = request.repack;
+  return params;
+}
+
+llama_context_params context_parameters(const LoadRequest& request, int context) {
+  llama_context_params params = llama_context_default_params();
+  params.n_ctx = static_cast<std::uint32_t>(context);
+  const int batch = request.batch > 0 ? request.batch : limits::engine_batch_tokens;
+  params.n_batch = static_cast<std::uint32_t>(batch);
+  params.n_ubatch = params.n_batch;
+  // The second sequence only ever names a part of the first one's cells, to copy it out or in.
+  params.n_seq_max = 2;
+  params.kv_unified = true;
+  // llama.cpp's own flash attention reads faster and writes slower than the plain path; keel's
+  // kernel does both faster (docs/decisions/0006).
+  params.flash_attn_type =
+      request.attention.empty() ? LLAMA_FLASH_ATTN_TYPE_DISABLED : LLAMA_FLASH_ATTN_TYPE_ENABLED;
+  params.no_perf = true;
+  return params;
+}
+
+std::int64_t cache_bytes_per_token(const llama_model* model) {
+  const std::int64_t heads = std::max(llama_model_n_head(model), 1);
+  const std::int64_t width = llama_model_n_embd(model) / heads * llama_model_n_head_kv(model);
+  return std::int64_t{4} * width * llama_model_n_layer(model);
+}
+
+int choose_context(const llama_model* model, int wished) {
+  const int trained = llama_model_n_ctx_train(model);
+  if (wished > 0)
+    return std::max(limits::engine_context_min, trained > 0 ? std::min(wished, trained) : wished);
+  int context = limits::engine_context_default;
+  while (context > limits::engine_context_kept && cache_bytes_per_token(model) * context > limits::engine_cache_bytes)
+    context /= 2;
+  return trained > 0 ? std::min(context, trained) : context;
+}
+
+Error load_error(const std::string& path, std::string_view said) {
+  std::string heard(said);
+  if (heard.empty()) {
+    const std::lock_guard lock(problems_mutex);
+    heard = problems;
+  }
+  if (speaks_of_memory(heard)) {
+    return Error{Code::limit,
+                 "there is not enough memory to load " + path,
+                 "keel model memory shows what it needs and what this machine has",
+                 {}};
+  }
+  const std::string reason = said.empty() ? "" : ": " + printable(said);
+  return Error{Code::corrupt,
+               "llama.cpp could not load " + path + reason,
+               "its reason is in logs/engine.log; fetch the model again if it should work",
+               {}};
+}
+
+}  // namespace keel::local
