@@ -113,6 +113,26 @@ class RealModelTest(Home):
         cpu = [check for check in json.loads(done.stdout)["checks"] if check["name"] == "cpu"]
         self.assertIn("computing with", cpu[0]["text"])
 
+    def test_the_memory_plan_adds_up_and_doctor_explains_it(self):
+        plan = json.loads(self.ok("model", "memory", "--json"))
+        self.assertEqual(sum(line["bytes"] for line in plan["lines"]), plan["need_bytes"])
+        self.assertTrue(plan["fits"], plan)
+        self.assertLessEqual(plan["need_bytes"], plan["room_bytes"])
+        self.assertTrue((self.home / "needs.json").is_file())
+        words = self.ok("model", "memory")
+        for line in plan["lines"]:
+            self.assertIn(line["why"], words)
+        self.assertIn("no other limit", self.fails(1, "model", "memory", "--launchd"))
+        done = self.keel("doctor", "--json")
+        memory = [check for check in json.loads(done.stdout)["checks"] if check["name"] == "memory"]
+        self.assertIn(f"context {plan['context']} tokens", memory[0]["text"])
+        self.assertGreater(len(memory), len(plan["lines"]))
+
+    def test_no_memory_plan_without_a_model(self):
+        self.config('[[model]]\nname = "gone"\nkind = "local"\npath = "/no/such.gguf"\n')
+        self.assertIn("/no/such.gguf", self.fails(1, "model", "memory"))
+        self.assertIn("no local model", self.fails(1, "model", "memory", "other"))
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "model/engine/engine_fixture_test.h"
 #include "model/local/fit.h"
+#include "model/local/local_model.h"
 
 namespace keel::local {
 namespace {
@@ -62,6 +63,19 @@ TEST_F(NeedTest, SmallerShapesNeedLess) {
   EXPECT_GE(shapes.back().context, limits::budget_context_least);
 }
 
+TEST_F(NeedTest, WeightsThatAreNotRearrangedAreMapped) {
+  if (!have(kCoder)) GTEST_SKIP() << "the model is not there";
+  EngineSettings settings = MUST(settings_for(options_));
+  const budget::Needs packed = MUST(fit_model(options_, settings)).needs;
+  settings.repack = false;
+  const budget::Needs plain = MUST(fit_model(options_, settings)).needs;
+  EXPECT_EQ(plain.repacked_bytes, 0);
+  EXPECT_GT(packed.repacked_bytes, plain.mapped_bytes / 4) << "this library rearranges none of it";
+  EXPECT_LT(packed.mapped_bytes, plain.mapped_bytes);
+  EXPECT_NEAR(static_cast<double>(plain.mapped_bytes),
+              static_cast<double>(fs::file_size(options_.model_path)), 8.0 * kMiB);
+}
+
 TEST_F(NeedTest, IsKeptUntilTheModelChanges) {
   if (!have(kTiny)) GTEST_SKIP() << "the model is not there";
   const EngineSettings settings = MUST(settings_for(options_));
@@ -77,6 +91,31 @@ TEST_F(NeedTest, IsKeptUntilTheModelChanges) {
   EXPECT_FALSE(fit_model(options_, settings));
   options_.program.clear();
   EXPECT_TRUE(fit_model(options_, settings)) << "a damaged file is measured anew";
+}
+
+// An engine that may have less memory than the machine seems to offer.
+TEST_F(NeedTest, RunningOutOfMemoryWhileLoadingIsAClearError) {
+  if (!have(kTiny)) GTEST_SKIP() << "the model is not there";
+  const std::string script = home() + "/small-engine";
+  for (const int mib : {200, 300, 400, 500}) {
+    std::ofstream(script) << "#!/bin/sh\nulimit -v " << mib * 1024 << "\nexec '"
+                          << MUST(rt::own_program_path()) << "' \"$@\"\n";
+    fs::permissions(script, fs::perms::owner_all);
+    LocalOptions local;
+    local.name = "test";
+    local.path = options_.model_path;
+    local.home = options_.home;
+    local.context = 16384;
+    local.program = script;
+    local.library = MUST(settings_for(options_)).library;
+    const auto model = LocalModel::create(local);
+    const Status loaded = model->prepare({}, {}, {});
+    ASSERT_FALSE(loaded) << mib;
+    EXPECT_EQ(loaded.error().code, Code::limit) << mib << loaded.error().text();
+    EXPECT_NE(loaded.error().message.find("memory"), std::string::npos) << loaded.error().text();
+    EXPECT_NE(loaded.error().hint.find("keel model memory"), std::string::npos);
+    EXPECT_EQ(model->stats().pid, -1) << "no engine is left behind";
+  }
 }
 
 }  // namespace

@@ -4,11 +4,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <mutex>
 
 #include "base/limits.h"
 #include "base/text.h"
+#include "model/local/fit.h"
 
 namespace keel::local {
 namespace {
@@ -27,13 +27,6 @@ void hear(ggml_log_level level, const char* text, void*) {
       problems.erase(0, problems.size() - limits::engine_problem_bytes);
   }
   if (::write(STDERR_FILENO, line.data(), line.size()) < 0) return;
-}
-
-bool speaks_of_memory(std::string_view text) {
-  constexpr std::array words = {"allocate", "bad_alloc", "out of memory", "not enough memory"};
-  const std::string lower = ascii_lower(text);
-  return std::any_of(words.begin(), words.end(),
-                     [&](const char* word) { return lower.find(word) != lower.npos; });
 }
 
 }  // namespace

@@ -2,12 +2,15 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <utility>
 
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/limits.h"
+#include "base/text.h"
 #include "model/local/cpu.h"
 #include "model/local/protocol.h"
 #include "rt/child.h"
@@ -129,6 +132,15 @@ Result<Fit> fit_model(const FitOptions& options, const EngineSettings& settings)
   fit.machine = TRY(budget::look_at_machine(*budget::system_source()));
   fit.plan = budget::make_plan(fit.needs, fit.machine);
   return fit;
+}
+
+bool speaks_of_memory(std::string_view complaint) {
+  // The last: ggml could not start a thread, for want of room for its stack.
+  constexpr std::array words = {"allocate", "bad_alloc", "out of memory", "not enough memory",
+                                "ggml_assert(rc == 0)"};
+  const std::string lower = ascii_lower(complaint);
+  return std::any_of(words.begin(), words.end(),
+                     [&](const char* word) { return lower.find(word) != lower.npos; });
 }
 
 }  // namespace keel::local

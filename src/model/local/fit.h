@@ -7,6 +7,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -35,5 +36,8 @@ struct Fit {
   budget::Plan plan;
 };
 Result<Fit> fit_model(const FitOptions& options, const EngineSettings& settings);
+
+// Whether a library's complaint is about memory. llama.cpp has no code of its own for that.
+bool speaks_of_memory(std::string_view complaint);
 
 }  // namespace keel::local

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <filesystem>
+#include <fstream>
 #include <mutex>
 #include <optional>
 #include <utility>
@@ -24,6 +26,7 @@ using SteadyTime = std::chrono::steady_clock::time_point;
 
 constexpr int kPollMs = 50;  // how soon a stop request is seen while the child says nothing
 constexpr int kAttempts = 2;
+constexpr std::size_t kLastWords = 4096;  // bytes of a dead engine's log that are looked at
 
 bool has_passed(SteadyTime since, std::chrono::milliseconds time) {
   return std::chrono::steady_clock::now() - since > time;
@@ -83,7 +86,8 @@ struct LocalModel::State {
   std::int64_t next_id = 1;
   bool ever_ran = false;
   std::string last_death;
-  std::string memory_note;  // what the plan had to give up, for the description
+  std::uintmax_t log_at = 0;  // where the latest child's lines begin in the log
+  std::string memory_note;    // what the plan had to give up, for the description
 
   Status ensure(const model::Sink& sink, std::stop_token stop);
   Status spawn(const std::string& library);
@@ -94,7 +98,10 @@ struct LocalModel::State {
   void drop_child();
   void end_child();
   void rest_if_asked();
+  std::uintmax_t log_size() const;
+  std::string last_words() const;
   Error died() const;
+  Error died_loading() const;
   Result<std::optional<EngineEvent>> next_event(int timeout_ms);
   Result<std::optional<model::Response>> attempt(const GenerateRequest& request, Told& told,
                                                  const model::Sink& sink, std::stop_token stop);
@@ -159,6 +166,7 @@ Status LocalModel::State::spawn(const std::string& library) {
   } else {
     TRY(rt::make_folder(options.home + "/logs"));
     start.stderr_path = options.home + "/logs/engine.log";
+    log_at = log_size();
   }
   auto [mine, theirs] = TRY(rt::socket_pair());
   start.inherit_fd = theirs.get();
@@ -246,6 +254,35 @@ void LocalModel::State::note_death() {
   drop_child();
 }
 
+std::uintmax_t LocalModel::State::log_size() const {
+  std::error_code error;
+  const auto size = std::filesystem::file_size(options.home + "/logs/engine.log", error);
+  return error ? 0 : size;
+}
+
+// What the latest child wrote into the log, its end.
+std::string LocalModel::State::last_words() const {
+  std::ifstream log(options.home + "/logs/engine.log", std::ios::binary);
+  const std::uintmax_t size = log_size();
+  const std::uintmax_t from =
+      std::max(std::min(log_at, size), size - std::min<std::uintmax_t>(size, kLastWords));
+  std::string words(static_cast<std::size_t>(size - from), '\0');
+  log.seekg(static_cast<std::streamoff>(from));
+  log.read(words.data(), static_cast<std::streamsize>(words.size()));
+  words.resize(static_cast<std::size_t>(std::max<std::streamsize>(log.gcount(), 0)));
+  return words;
+}
+
+// Libraries end the process where memory runs out, and so does the system.
+Error LocalModel::State::died_loading() const {
+  if (last_death.find("signal 9") != 0 && !speaks_of_memory(last_words())) return died();
+  return Error{Code::limit,
+               "there is not enough memory to load " + options.path +
+                   " (the engine ended: " + last_death + ")",
+               "keel model memory shows what it needs and what this machine has",
+               {}};
+}
+
 Error LocalModel::State::died() const {
   std::string hint = "see logs/engine.log in KEEL_HOME";
   if (last_death.find("signal 9") == 0) {
@@ -277,7 +314,7 @@ Status LocalModel::State::ensure(const model::Sink& sink, std::stop_token stop) 
     note_death();
     const std::lock_guard lock(facts_mutex);
     ++facts.restarts;
-    if (attempt == kAttempts) return tl::unexpected(died());
+    if (attempt == kAttempts) return tl::unexpected(died_loading());
     if (sink) sink(model::Progress{"restarting", 0, 0});
   }
 }
