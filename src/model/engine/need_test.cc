@@ -2,14 +2,19 @@
 #include "model/engine/need.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <cmath>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
 #include "base/limits.h"
+#include "base/text.h"
 #include "model/engine/engine_fixture_test.h"
 #include "model/local/fit.h"
 #include "model/local/local_model.h"
+#include "rt/file.h"
 
 namespace keel::local {
 namespace {
@@ -31,6 +36,60 @@ class NeedTest : public ::testing::Test {
 
   FitOptions options_;
 };
+
+// A line of /proc/PID/status, in bytes.
+std::int64_t status_bytes(int pid, std::string_view key) {
+  const std::string text =
+      MUST(rt::read_file("/proc/" + std::to_string(pid) + "/status", limits::machine_file_bytes));
+  for (const std::string_view line : split(text, '\n')) {
+    if (line.starts_with(key))
+      return 1024 * std::atoll(std::string(trim(line.substr(key.size()))).c_str());
+  }
+  return -1;
+}
+
+// The plan's figures are what the engine then has in memory: within 12% and 24 MiB, which is what
+// the program, its threads and what llama.cpp rounds up may differ by.
+TEST_F(NeedTest, WhatWasPlannedIsWhatItTakes) {
+  if (!have(kTiny)) GTEST_SKIP() << "the model is not there";
+  options_.context = 8192;
+  const Fit planned = MUST(fit());
+  const budget::Plan& plan = planned.plan;
+  ASSERT_FALSE(plan.refusal);
+  LocalOptions local;
+  local.name = "test";
+  local.path = options_.model_path;
+  local.home = options_.home;
+  local.context = options_.context;
+  const auto model = LocalModel::create(local);
+  // A prompt as long as a batch, so that everything that was laid out is used once.
+  model::Request request;
+  request.conversation = "need";
+  std::string story;
+  for (int i = 0; i < 150; ++i) story += "The ship sails on over the wide sea. ";
+  request.items = {msg::text_item(msg::Role::user, story)};
+  request.max_tokens = 2;
+  const auto answer = model->generate(request, {}, {});
+  ASSERT_TRUE(answer) << answer.error().text();
+  EXPECT_EQ(model->info().context, plan.context);
+
+  std::int64_t parked = 0;
+  for (const budget::Line& line : plan.lines) {
+    if (line.what == "other conversations") parked = line.bytes;
+  }
+  const int pid = model->stats().pid;
+  // Pages of the file that only served to fill the rearranged copy may still be there; they can be
+  // dropped at any time and are no need.
+  const std::int64_t own = status_bytes(pid, "RssAnon:") + status_bytes(pid, "RssShmem:");
+  const std::int64_t all = status_bytes(pid, "VmRSS:");
+  const std::int64_t expected_own = plan.fixed_bytes - parked;
+  RecordProperty("planned_own_mib", static_cast<int>(expected_own / kMiB));
+  RecordProperty("measured_own_mib", static_cast<int>(own / kMiB));
+  RecordProperty("measured_rss_mib", static_cast<int>(all / kMiB));
+  const double margin = 0.12 * static_cast<double>(expected_own) + 24.0 * kMiB;
+  EXPECT_NEAR(static_cast<double>(own), static_cast<double>(expected_own), margin);
+  EXPECT_GE(all, own + planned.needs.mapped_bytes / 2) << "weights in the file are mapped";
+}
 
 TEST_F(NeedTest, ADryRunLoadsNoWeights) {
   if (!have(kCoder)) GTEST_SKIP() << "the model is not there";

@@ -63,6 +63,9 @@ llama_context_params context_parameters(const LoadRequest& request, int context)
   // The second sequence only ever names a part of the first one's cells, to copy it out or in.
   params.n_seq_max = 2;
   params.kv_unified = true;
+  // The most rows whose logits are ever wanted at once; room for a whole batch of them would be
+  // hundreds of megabytes with a large vocabulary.
+  params.n_outputs_max = static_cast<std::uint32_t>(limits::draft_tokens + 1);
   // llama.cpp's own flash attention reads faster and writes slower than the plain path; keel's
   // kernel does both faster (docs/decisions/0006).
   params.flash_attn_type =
