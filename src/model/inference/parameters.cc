@@ -85,7 +85,8 @@ int choose_context(const llama_model* model, int wished) {
   if (wished > 0)
     return std::max(limits::engine_context_min, trained > 0 ? std::min(wished, trained) : wished);
   int context = limits::engine_context_default;
-  while (context > limits::engine_context_kept && cache_bytes_per_token(model) * context > limits::engine_cache_bytes)
+  while (context > limits::engine_context_kept &&
+         cache_bytes_per_token(model) * context > limits::engine_cache_bytes)
     context /= 2;
   return trained > 0 ? std::min(context, trained) : context;
 }
