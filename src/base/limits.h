@@ -133,6 +133,8 @@ inline constexpr std::int64_t bench_read = 256;  // tokens timed at each depth
 inline constexpr std::int64_t bench_write = 32;
 
 // model/shelf
+// What an engine takes beside the weights and the cache of a model that is not measured yet.
+inline constexpr std::uint64_t shelf_engine_bytes = 500'000'000;
 inline constexpr std::size_t shelf_file_name_bytes = 128;
 inline constexpr std::uint64_t shelf_file_bytes = 1ull
                                                   << 41;  // of a model file; larger is an error

@@ -60,7 +60,7 @@ std::span<const Entry> catalogue() {
 std::uint64_t needed_bytes(const Entry& entry) {
   const std::uint64_t cache = context_tokens(entry) * entry.cache_token_bytes;
   const std::uint64_t states = entry.state_bytes * (limits::engine_checkpoints + 1);
-  return entry.bytes + cache + states + limits::doctor_memory_margin_bytes;
+  return entry.bytes + cache + states + limits::shelf_engine_bytes;
 }
 
 Fit fit(const Entry& entry, std::uint64_t usable_bytes, std::uint64_t most_bytes) {
