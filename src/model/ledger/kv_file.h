@@ -55,8 +55,8 @@ class KvFiles {
   std::unique_ptr<State> state_;
 };
 
-// All that a cache of this model depends on, but for `more`: size and time of the file, its head
-// and its end.
+// All that a cache of this model depends on, but for `more`: size and time of the file, its head,
+// its end, and samples of what lies between.
 Result<std::string> model_fingerprint(const std::string& path, const std::string& more);
 
 }  // namespace keel::local

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <random>
@@ -141,6 +142,20 @@ TEST_F(KvFilesTest, AReplacedModelFileHasAnotherFingerprint) {
   std::ofstream(path) << std::string(100, 'y');
   EXPECT_NE(MUST(model_fingerprint(path, "1")), first);
   EXPECT_FALSE(model_fingerprint(path + "-gone", "1"));
+}
+
+// Another model of the same family and size, put in place with the time of the first.
+TEST_F(KvFilesTest, AModelWithTheSameHeadEndAndTimeHasAnotherFingerprint) {
+  fs::create_directories(folder_);
+  const std::string path = (folder_ / "m.gguf").string();
+  std::string model(8u << 20, 'x');
+  std::ofstream(path) << model;
+  const auto time = fs::last_write_time(path);
+  const std::string first = MUST(model_fingerprint(path, "1"));
+  std::fill(model.begin() + (3 << 20), model.begin() + (4 << 20), 'y');
+  std::ofstream(path) << model;
+  fs::last_write_time(path, time);
+  EXPECT_NE(MUST(model_fingerprint(path, "1")), first);
 }
 
 }  // namespace
