@@ -185,7 +185,7 @@ Result<int> Context::decode(const Token* tokens, std::size_t count) {
   try {
     code = llama_decode(context_, batch);
   } catch (const std::exception& e) {
-    sync_ledger();
+    broken_off({});
     return fail(Code::internal, "llama.cpp failed to evaluate: " + printable(e.what()));
   }
   return evaluated(code, tokens, count);
@@ -221,7 +221,7 @@ Result<int> Context::decode_drafted(Token token, const std::vector<Token>& draft
   try {
     code = llama_decode(context_, batch);
   } catch (const std::exception& e) {
-    sync_ledger();
+    broken_off({});
     return fail(Code::internal, "llama.cpp failed to evaluate: " + printable(e.what()));
   }
   if (code == 0) {
@@ -247,9 +247,7 @@ Result<int> Context::evaluated(int code, const Token* tokens, std::size_t count)
     ledger_.insert(ledger_.end(), tokens, tokens + count);
     return 0;
   }
-  // What was evaluated of this batch stays in the cache.
-  ledger_.insert(ledger_.end(), tokens, tokens + count);
-  sync_ledger();
+  broken_off(std::vector<Token>(tokens, tokens + count));
   if (code == 2) return 2;
   return fail(code == 1 ? Code::limit : Code::internal,
               code == 1 ? "the context of " + std::to_string(n_ctx_) + " tokens is full"
@@ -267,6 +265,7 @@ Result<ReadOutcome> Context::read(const std::string& conversation, const std::ve
   switch_to(conversation, tokens);
   const std::size_t kept = keep_shared(tokens);
   ReadOutcome outcome{kept, 0, false};
+  std::size_t passing = 0;
   for (std::size_t at = kept; at < tokens.size();) {
     if (progress) progress(static_cast<std::int64_t>(at), static_cast<std::int64_t>(tokens.size()));
     if (interrupted()) {
@@ -274,9 +273,13 @@ Result<ReadOutcome> Context::read(const std::string& conversation, const std::ve
       return outcome;
     }
     std::size_t count = std::min(n_batch_, tokens.size() - at);
-    // The checkpoint lies before the last token, so that the same prompt can be answered again.
+    // The checkpoint lies before the last token, so that the same prompt can be answered again;
+    // those between the batches are for a stop, and only the latest is kept.
     if (recurrent_ && count > 1 && at + count == tokens.size()) --count;
-    if (recurrent_ && at + 1 == tokens.size()) take_checkpoint();
+    if (recurrent_ && (at > kept || at + 1 == tokens.size())) {
+      std::erase_if(checkpoints_, [&](const Checkpoint& c) { return c.tokens == passing; });
+      if (take_checkpoint()) passing = at;
+    }
     if (TRY(decode(tokens.data() + at, count)) == 2) {
       outcome.interrupted = true;
       return outcome;

@@ -113,8 +113,9 @@ class Context {
   std::size_t keep_prefix(std::size_t count);
   std::size_t keep_shared(const std::vector<Token>& tokens);
   std::size_t rewind(std::size_t count);
-  void take_checkpoint();
+  bool take_checkpoint();
   void sync_ledger();
+  void broken_off(const std::vector<Token>& tokens);
   void fit_threads();
   Result<int> decode(const Token* tokens, std::size_t count);
   Result<int> decode_drafted(Token token, const std::vector<Token>& drafts);

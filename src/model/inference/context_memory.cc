@@ -47,6 +47,19 @@ void Context::sync_ledger() {
   saved_ = std::min(saved_, ledger_.size());
 }
 
+// After an evaluation of these tokens that did not come to its end: what is sure of the cache is the
+// ledger. Each layer of a recurrent model may have gone on to another token, and no position tells;
+// it goes back to a checkpoint.
+void Context::broken_off(const std::vector<Token>& tokens) {
+  if (!recurrent_) {
+    ledger_.insert(ledger_.end(), tokens.begin(), tokens.end());
+    return sync_ledger();
+  }
+  ledger_.resize(rewind(ledger_.size()));
+  drafter_.cut(ledger_.size());
+  saved_ = std::min(saved_, ledger_.size());
+}
+
 // Cuts the live sequence to `count` tokens; models that cannot go back part of the way start again
 // from nothing.
 std::size_t Context::keep_prefix(std::size_t count) {
@@ -86,17 +99,17 @@ std::size_t Context::rewind(std::size_t count) {
 }
 
 // At the end of what was read and of what was written: the points a conversation goes back to.
-void Context::take_checkpoint() {
-  if (!recurrent_ || ledger_.empty()) return;
+bool Context::take_checkpoint() {
+  if (!recurrent_ || ledger_.empty()) return false;
   const std::size_t last = checkpoints_.empty() ? 0 : checkpoints_.back().tokens;
-  if (ledger_.size() < last + kWorthACheckpoint) return;
+  if (ledger_.size() < last + kWorthACheckpoint) return false;
   Checkpoint checkpoint{ledger_.size(), {}};
   checkpoint.state.resize(
       llama_state_seq_get_size_ext(context_, kWhole, LLAMA_STATE_SEQ_FLAGS_PARTIAL_ONLY));
   if (llama_state_seq_get_data_ext(context_, checkpoint.state.data(), checkpoint.state.size(),
                                    kWhole,
                                    LLAMA_STATE_SEQ_FLAGS_PARTIAL_ONLY) != checkpoint.state.size())
-    return;
+    return false;
   checkpoints_.push_back(std::move(checkpoint));
   // Thinned so that the gaps grow with the distance: where the next two lie closest, one goes.
   while (checkpoints_.size() > limits::engine_checkpoints) {
@@ -111,6 +124,7 @@ void Context::take_checkpoint() {
     }
     checkpoints_.erase(checkpoints_.begin() + static_cast<std::ptrdiff_t>(closest));
   }
+  return true;
 }
 
 void Context::park_live() {
