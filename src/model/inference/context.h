@@ -112,6 +112,7 @@ class Context {
   bool load_saved(const std::string& conversation, const std::vector<Token>& tokens);
   std::size_t keep_prefix(std::size_t count);
   std::size_t keep_shared(const std::vector<Token>& tokens);
+  bool holds_window(std::size_t count) const;
   std::size_t rewind(std::size_t count);
   bool take_checkpoint();
   void sync_ledger();
@@ -142,6 +143,8 @@ class Context {
   std::size_t drafts_used_ = 0;
   std::int32_t logits_row_ = -1;         // of the last evaluation
   bool recurrent_ = false;               // it cannot go back to any point
+  std::size_t window_ = 0;               // tokens that layers with a sliding window see; 0: all
+  std::size_t window_from_ = 0;          // where what those layers hold without a gap begins
   std::vector<Checkpoint> checkpoints_;  // of the live conversation, the earliest first
   std::size_t on_disk_ = 0;  // tokens of the live conversation's file; more than saved_ after a cut
   std::size_t saved_ = 0;    // tokens of the live ledger that are on the disk

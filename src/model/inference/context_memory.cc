@@ -28,6 +28,7 @@ std::size_t common_prefix(const std::vector<Token>& a, const std::vector<Token>&
 
 void Context::open_files(const LoadRequest& request) {
   recurrent_ = llama_model_is_recurrent(model_) || llama_model_is_hybrid(model_);
+  window_ = static_cast<std::size_t>(std::max(llama_model_n_swa(model_), 0));
   drafting_ = !recurrent_ && request.drafts;  // a guess must be taken back
   if (request.kv_folder.empty()) return;
   const auto fingerprint =
@@ -47,9 +48,9 @@ void Context::sync_ledger() {
   saved_ = std::min(saved_, ledger_.size());
 }
 
-// After an evaluation of these tokens that did not come to its end: what is sure of the cache is the
-// ledger. Each layer of a recurrent model may have gone on to another token, and no position tells;
-// it goes back to a checkpoint.
+// After an evaluation of these tokens that did not come to its end: what is sure of the cache is
+// the ledger. Each layer of a recurrent model may have gone on to another token, and no position
+// tells; it goes back to a checkpoint.
 void Context::broken_off(const std::vector<Token>& tokens) {
   if (!recurrent_) {
     ledger_.insert(ledger_.end(), tokens.begin(), tokens.end());
@@ -66,15 +67,27 @@ std::size_t Context::keep_prefix(std::size_t count) {
   drop_drafts();
   llama_memory_t memory = llama_get_memory(context_);
   drafter_.cut(count);
-  if (count < ledger_.size() &&
-      !llama_memory_seq_rm(memory, kWhole, static_cast<llama_pos>(count), -1)) {
+  if (count < ledger_.size() && !holds_window(count)) {
+    llama_memory_clear(memory, false);
+    checkpoints_.clear();
+    drafter_.cut(0);
+    count = window_from_ = 0;
+  } else if (count < ledger_.size() &&
+             !llama_memory_seq_rm(memory, kWhole, static_cast<llama_pos>(count), -1)) {
     count = rewind(count);
     drafter_.cut(count);
   }
   ledger_.resize(std::min(count, ledger_.size()));
   saved_ = std::min(saved_, ledger_.size());
+  if (ledger_.empty()) window_from_ = 0;
   std::erase_if(checkpoints_, [&](const Checkpoint& c) { return c.tokens > ledger_.size(); });
   return ledger_.size();
+}
+
+// Whether what comes after `count` tokens can see all that its sliding window shows. A state that
+// was copied holds of such layers only the window at its end.
+bool Context::holds_window(std::size_t count) const {
+  return count == 0 || window_from_ == 0 || count + 1 >= window_from_ + window_;
 }
 
 // The last token is always evaluated, because its logits are wanted.
@@ -95,6 +108,7 @@ std::size_t Context::rewind(std::size_t count) {
     checkpoints_.pop_back();
   }
   llama_memory_clear(memory, false);
+  window_from_ = 0;
   return 0;
 }
 
@@ -153,9 +167,11 @@ bool Context::restore(Parked parked) {
   llama_memory_clear(llama_get_memory(context_), false);
   ledger_.clear();
   checkpoints_.clear();
+  window_from_ = 0;
   if (llama_state_seq_set_data(context_, parked.state.data(), parked.state.size(), 0) == 0)
     return false;
   ledger_ = std::move(parked.ledger);
+  window_from_ = window_ > 0 ? ledger_.size() - std::min(window_, ledger_.size()) : 0;
   checkpoints_ = std::move(parked.checkpoints);
   return true;
 }
@@ -201,7 +217,9 @@ bool Context::load_saved(const std::string& conversation, const std::vector<Toke
   llama_memory_clear(memory, false);
   ledger_.clear();
   checkpoints_.clear();
+  window_from_ = 0;
   for (const KvSegment& segment : segments) {
+    if (segment.from < ledger_.size() && !holds_window(segment.from)) break;
     if (segment.from < ledger_.size() &&
         !llama_memory_seq_rm(memory, kWhole, static_cast<llama_pos>(segment.from), -1))
       break;
@@ -211,6 +229,7 @@ bool Context::load_saved(const std::string& conversation, const std::vector<Toke
     llama_memory_seq_rm(memory, kPart, -1, -1);
     ledger_.resize(segment.from);
     ledger_.insert(ledger_.end(), segment.tokens.begin(), segment.tokens.end());
+    window_from_ = window_ > 0 ? ledger_.size() - std::min(window_, ledger_.size()) : 0;
     take_checkpoint();
   }
   sync_ledger();
