@@ -1,23 +1,33 @@
-// What the tests with real models share: where the models are, and a KEEL_HOME for this process.
+// What tests with a real engine share: models, a KEEL_HOME, and a local model with what it told.
+// The test program is also the engine's program: main() in engine_test.cc.
 #pragma once
 
+#include <gtest/gtest.h>
 #include <unistd.h>
 
 #include <filesystem>
+#include <functional>
+#include <iostream>
+#include <memory>
+#include <mutex>
+#include <stop_token>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "model/local/cpu.h"
+#include "model/local/local_model.h"
 #include "rt/child.h"
 
 namespace keel::local {
 
-constexpr const char* kTiny = "smollm2-135m-instruct-q4_1.gguf";
-constexpr const char* kCoder = "qwen2.5-coder-1.5b-instruct-q4_k_m.gguf";
+namespace fs = std::filesystem;
+
+inline constexpr const char* kTiny = "smollm2-135m-instruct-q4_1.gguf";
+inline constexpr const char* kCoder = "qwen2.5-coder-1.5b-instruct-q4_k_m.gguf";
 
 // Upwards from where the program is, then from where it was started.
-inline std::filesystem::path models_folder() {
-  namespace fs = std::filesystem;
+inline fs::path models_folder() {
   for (fs::path from : std::vector<fs::path>{*rt::own_program_path(), fs::current_path() / "x"}) {
     while (from.has_relative_path()) {
       from = from.parent_path();
@@ -26,15 +36,20 @@ inline std::filesystem::path models_folder() {
   }
   return "deps/.cache/models";
 }
-inline std::filesystem::path model_path(const std::string& name) {
+inline fs::path model_path(const std::string& name) {
   return models_folder() / name;
 }
+
+struct Heard {
+  std::string text;
+  std::vector<std::string> tools;
+  std::vector<std::string> phases;
+};
 
 // A KEEL_HOME of this test alone, in which the CPU is chosen already: all tests of this build share
 // that choice.
 inline const std::string& home() {
   static const std::string folder = [] {
-    namespace fs = std::filesystem;
     const fs::path shared = fs::path(*rt::own_program_path()).parent_path() / "engine-test";
     fs::create_directories(shared);
     CpuOptions options;
@@ -48,5 +63,61 @@ inline const std::string& home() {
   }();
   return folder;
 }
+
+class LocalModelTest : public ::testing::Test {
+ protected:
+  LocalModelTest() { fs::remove_all(home() + "/kv"); }
+
+  // False (and the test is skipped) if the model is not there.
+  bool open(const std::string& file, int context = 2048) {
+    if (!fs::exists(model_path(file))) {
+      std::cerr << file << " is not in deps/.cache/models: scripts/models get fetches it\n";
+      return false;
+    }
+    options_.name = "test";
+    options_.path = model_path(file).string();
+    options_.home = home();
+    options_.context = context;
+    model_ = LocalModel::create(options_);
+    return true;
+  }
+
+  model::Request ask(const std::string& text) {
+    request_.conversation = "c";
+    request_.items.push_back(msg::text_item(msg::Role::user, text));
+    return request_;
+  }
+
+  Result<model::Response> generate(const model::Request& request, std::stop_token stop = {}) {
+    heard_ = {};
+    return model_->generate(
+        request,
+        [this](const model::StreamEvent& event) {
+          const std::lock_guard lock(mutex_);
+          if (const auto* text = std::get_if<model::TextDelta>(&event)) heard_.text += text->text;
+          if (const auto* tool = std::get_if<model::ToolCallStarted>(&event))
+            heard_.tools.push_back(tool->name);
+          if (const auto* progress = std::get_if<model::Progress>(&event))
+            heard_.phases.push_back(progress->phase);
+          if (on_event_) on_event_(event);
+        },
+        stop);
+  }
+
+  msg::Tool tool(const std::string& name, const std::string& description,
+                 const std::string& schema) {
+    return {name, description, *parse_json(schema)};
+  }
+
+  LocalOptions options_;
+  std::unique_ptr<LocalModel> model_;
+  model::Request request_;
+  std::mutex mutex_;
+  Heard heard_;
+  std::function<void(const model::StreamEvent&)> on_event_;
+};
+
+#define NEED_MODEL(...) \
+  if (!open(__VA_ARGS__)) GTEST_SKIP() << "the model is not there"
 
 }  // namespace keel::local

@@ -8,87 +8,17 @@
 
 #include <atomic>
 #include <chrono>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <iostream>
-#include <mutex>
 
 #include "base/clock.h"
 #include "model/engine/engine_fixture_test.h"
-#include "model/local/cpu.h"
-#include "model/local/local_model.h"
 #include "model/local/tune.h"
-#include "rt/child.h"
 #include "rt/file.h"
 #include "rt/thread.h"
 
 namespace keel::local {
 namespace {
-
-namespace fs = std::filesystem;
-
-struct Heard {
-  std::string text;
-  std::vector<std::string> tools;
-  std::vector<std::string> phases;
-};
-
-class LocalModelTest : public ::testing::Test {
- protected:
-  LocalModelTest() { fs::remove_all(home() + "/kv"); }
-
-  // False (and the test is skipped) if the model is not there.
-  bool open(const std::string& file, int context = 2048) {
-    if (!fs::exists(model_path(file))) {
-      std::cerr << file << " is not in deps/.cache/models: scripts/models get fetches it\n";
-      return false;
-    }
-    options_.name = "test";
-    options_.path = model_path(file).string();
-    options_.home = home();
-    options_.context = context;
-    model_ = LocalModel::create(options_);
-    return true;
-  }
-
-  model::Request ask(const std::string& text) {
-    request_.conversation = "c";
-    request_.items.push_back(msg::text_item(msg::Role::user, text));
-    return request_;
-  }
-
-  Result<model::Response> generate(const model::Request& request, std::stop_token stop = {}) {
-    heard_ = {};
-    return model_->generate(
-        request,
-        [this](const model::StreamEvent& event) {
-          const std::lock_guard lock(mutex_);
-          if (const auto* text = std::get_if<model::TextDelta>(&event)) heard_.text += text->text;
-          if (const auto* tool = std::get_if<model::ToolCallStarted>(&event))
-            heard_.tools.push_back(tool->name);
-          if (const auto* progress = std::get_if<model::Progress>(&event))
-            heard_.phases.push_back(progress->phase);
-          if (on_event_) on_event_(event);
-        },
-        stop);
-  }
-
-  msg::Tool tool(const std::string& name, const std::string& description,
-                 const std::string& schema) {
-    return {name, description, *parse_json(schema)};
-  }
-
-  LocalOptions options_;
-  std::unique_ptr<LocalModel> model_;
-  model::Request request_;
-  std::mutex mutex_;
-  Heard heard_;
-  std::function<void(const model::StreamEvent&)> on_event_;
-};
-
-#define NEED_MODEL(...) \
-  if (!open(__VA_ARGS__)) GTEST_SKIP() << "the model is not there"
 
 TEST_F(LocalModelTest, StreamsWhatItAnswers) {
   NEED_MODEL(kTiny);
