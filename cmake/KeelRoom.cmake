@@ -37,6 +37,6 @@ function(keel_room folder)
     add_executable(${target}_test ${tests})
     target_link_libraries(${target}_test PRIVATE ${target} keel_flags GTest::gtest GTest::gmock GTest::gtest_main)
     gtest_discover_tests(${target}_test TEST_PREFIX "${name}/" DISCOVERY_MODE PRE_TEST
-                         PROPERTIES LABELS "unit" TIMEOUT 120)
+                         PROPERTIES LABELS "unit" TIMEOUT 300)
   endif()
 endfunction()
