@@ -175,19 +175,23 @@ void Context::fit_threads() {
   llama_set_n_threads(context_, wanted, wanted);
 }
 
-// 0: done; 2: interrupted.
-Result<int> Context::decode(const Token* tokens, std::size_t count) {
-  fit_threads();
-  logits_row_ = -1;
-  llama_batch batch =
-      llama_batch_get_one(const_cast<Token*>(tokens), static_cast<std::int32_t>(count));
-  int code = 0;
+// llama.cpp's own code: 0 where all of the batch was evaluated.
+Result<int> Context::compute(const llama_batch& batch) {
   try {
-    code = llama_decode(context_, batch);
+    return llama_decode(context_, batch);
   } catch (const std::exception& e) {
     broken_off({});
     return fail(Code::internal, "llama.cpp failed to evaluate: " + printable(e.what()));
   }
+}
+
+// 0: done; 2: interrupted.
+Result<int> Context::decode(const Token* tokens, std::size_t count) {
+  fit_threads();
+  logits_row_ = -1;
+  const llama_batch batch =
+      llama_batch_get_one(const_cast<Token*>(tokens), static_cast<std::int32_t>(count));
+  const int code = TRY(compute(batch));
   return evaluated(code, tokens, count);
 }
 
@@ -217,13 +221,7 @@ Result<int> Context::decode_drafted(Token token, const std::vector<Token>& draft
                           counts.data(),
                           sequences.data(),
                           wanted.data()};
-  int code = 0;
-  try {
-    code = llama_decode(context_, batch);
-  } catch (const std::exception& e) {
-    broken_off({});
-    return fail(Code::internal, "llama.cpp failed to evaluate: " + printable(e.what()));
-  }
+  const int code = TRY(compute(batch));
   if (code == 0) {
     drafts_ = drafts;
     drafts_used_ = 0;

@@ -25,6 +25,7 @@
 #include "model/local/protocol.h"
 #include "rt/cpu_use.h"
 
+struct llama_batch;
 struct llama_context;
 struct llama_model;
 struct llama_vocab;
@@ -118,6 +119,7 @@ class Context {
   void sync_ledger();
   void broken_off(const std::vector<Token>& tokens);
   void fit_threads();
+  Result<int> compute(const llama_batch& batch);
   Result<int> decode(const Token* tokens, std::size_t count);
   Result<int> decode_drafted(Token token, const std::vector<Token>& drafts);
   Result<int> evaluated(int code, const Token* tokens, std::size_t count);

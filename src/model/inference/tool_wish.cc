@@ -25,6 +25,11 @@ class Softmax {
 
 }  // namespace
 
+ToolWish::ToolWish(const std::vector<std::string>& tool_names, std::int32_t vocabulary, Piece piece)
+    : names_(tool_names), vocabulary_(vocabulary), piece_(std::move(piece)) {
+  for (const std::string& name : names_) quoted_.push_back(name + '"');
+}
+
 bool ToolWish::begins_call(std::string_view piece) {
   piece = trim(piece);
   return !piece.empty() && std::string_view("<{[`").find(piece[0]) != std::string_view::npos;
@@ -47,8 +52,8 @@ double ToolWish::of_tools(const float* logits) {
     const std::string& piece = piece_(token);
     if (piece.empty()) continue;
     bool any = false;
-    for (std::size_t i = 0; i < names_.size(); ++i) {
-      if (!(names_[i] + '"').starts_with(piece)) continue;
+    for (std::size_t i = 0; i < quoted_.size(); ++i) {
+      if (!quoted_[i].starts_with(piece)) continue;
       named[i] += probability(token);
       any = true;
     }

@@ -20,8 +20,7 @@ inline constexpr double kToolWish = 0.08;
 class ToolWish {
  public:
   using Piece = std::function<const std::string&(Token)>;
-  ToolWish(const std::vector<std::string>& tool_names, std::int32_t vocabulary, Piece piece)
-      : names_(tool_names), vocabulary_(vocabulary), piece_(std::move(piece)) {}
+  ToolWish(const std::vector<std::string>& tool_names, std::int32_t vocabulary, Piece piece);
 
   // Whether an answer that begins with this token would begin a call.
   static bool begins_call(std::string_view piece);
@@ -35,6 +34,7 @@ class ToolWish {
 
  private:
   const std::vector<std::string>& names_;
+  std::vector<std::string> quoted_;  // each as it stands in a call, its closing quote with it
   std::int32_t vocabulary_;
   Piece piece_;
   std::string likeliest_;
