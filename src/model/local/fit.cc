@@ -24,18 +24,6 @@ std::string needs_path(const FitOptions& options) {
   return options.home.empty() ? std::string() : options.home + "/needs.json";
 }
 
-LoadRequest load_of(const FitOptions& options, const EngineSettings& settings) {
-  LoadRequest load;
-  load.path = options.model_path;
-  load.library = settings.library;
-  load.context = options.context;
-  load.threads = settings.threads;
-  load.attention = settings.attention;
-  load.batch = settings.batch;
-  load.repack = settings.repack;
-  return load;
-}
-
 // Everything that the answer depends on; empty if the model is not there.
 std::string key_of_needs(const LoadRequest& load) {
   struct stat facts{};
@@ -52,10 +40,8 @@ Json kept_needs(const std::string& path) {
 }
 
 Result<budget::Needs> ask_engine(const FitOptions& options, const LoadRequest& load) {
-  rt::ChildOptions start;
-  start.argv = {options.program.empty() ? TRY(rt::own_program_path()) : options.program, "engine"};
-  start.environment = options.environment;
-  start.environment.push_back("GGML_NO_BACKTRACE=1");
+  rt::ChildOptions start = engine_child(
+      options.program.empty() ? TRY(rt::own_program_path()) : options.program, options.environment);
   if (options.home.empty()) {
     start.quiet = true;
   } else {
@@ -84,7 +70,7 @@ Result<budget::Needs> ask_engine(const FitOptions& options, const LoadRequest& l
 }
 
 Result<budget::Needs> model_needs(const FitOptions& options, const EngineSettings& settings) {
-  LoadRequest load = load_of(options, settings);
+  LoadRequest load = load_request(options.model_path, options.context, settings);
   load.threads = 0;  // nothing depends on it
   const std::string path = needs_path(options);
   const std::string key = path.empty() ? std::string() : key_of_needs(load);

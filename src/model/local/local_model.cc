@@ -127,16 +127,9 @@ FitOptions LocalModel::State::fit_options() const {
 // How to load so that it fits this machine. A refusal counts only if it comes with figures: where
 // nothing can be found out, the model is loaded as it always was.
 Result<LoadRequest> LocalModel::State::planned(const EngineSettings& settings) {
-  LoadRequest request;
-  request.path = options.path;
-  request.library = settings.library;
-  request.context = options.context;
-  request.threads = settings.threads;
-  request.attention = settings.attention;
+  LoadRequest request = load_request(options.path, options.context, settings);
   request.drafts = options.drafts;
   request.kv_folder = options.home.empty() ? "" : options.home + "/kv";
-  request.batch = settings.batch;
-  request.repack = settings.repack;
   memory_note.clear();
   const auto fit = fit_model(fit_options(), settings);
   if (!fit) return request;
@@ -155,12 +148,7 @@ Result<LoadRequest> LocalModel::State::planned(const EngineSettings& settings) {
 
 Status LocalModel::State::spawn(const std::string& library) {
   if (options.program.empty()) options.program = TRY(rt::own_program_path());
-  rt::ChildOptions start;
-  start.argv = {options.program, "engine"};
-  start.environment = options.environment;
-  // Without it an abort of ggml's runs a debugger, whose output goes wherever standard output
-  // leads.
-  start.environment.push_back("GGML_NO_BACKTRACE=1");
+  rt::ChildOptions start = engine_child(options.program, options.environment);
   if (options.home.empty()) {
     start.stderr_path = "/dev/null";
   } else {

@@ -235,6 +235,16 @@ struct EventToJson {
 
 }  // namespace
 
+rt::ChildOptions engine_child(const std::string& program, std::vector<std::string> environment) {
+  rt::ChildOptions start;
+  start.argv = {program, "engine"};
+  start.environment = std::move(environment);
+  // Without it an abort of ggml's runs a debugger, whose output goes wherever standard output
+  // leads.
+  start.environment.push_back("GGML_NO_BACKTRACE=1");
+  return start;
+}
+
 std::string encode(const EngineRequest& request) {
   return dump_json(std::visit(RequestToJson{}, request));
 }

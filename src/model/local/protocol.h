@@ -14,8 +14,12 @@
 #include "base/result.h"
 #include "model/budget/needs.h"
 #include "model/model.h"
+#include "rt/child.h"
 
 namespace keel::local {
+
+// How the child is started; the socket and where its words go are the caller's to add.
+rt::ChildOptions engine_child(const std::string& program, std::vector<std::string> environment);
 
 // Agent to engine.
 struct LoadRequest {

@@ -41,24 +41,14 @@ struct Amounts {
 class MeasuringEngine {
  public:
   Status start(const TuneOptions& options, const EngineSettings& settings, std::int64_t context) {
-    rt::ChildOptions start;
-    start.argv = {options.program, "engine"};
-    start.environment = options.environment;
-    start.environment.push_back("GGML_NO_BACKTRACE=1");
+    rt::ChildOptions start = engine_child(options.program, options.environment);
     start.quiet = true;
     auto [mine, theirs] = TRY(rt::socket_pair());
     start.inherit_fd = theirs.get();
     child_ = TRY(rt::Child::spawn(start));
     theirs.reset();
     socket_.emplace(std::move(mine));
-    LoadRequest load;
-    load.path = options.model_path;
-    load.library = settings.library;
-    load.context = static_cast<int>(context);
-    load.threads = settings.threads;
-    load.attention = settings.attention;
-    load.batch = settings.batch;
-    load.repack = settings.repack;
+    LoadRequest load = load_request(options.model_path, static_cast<int>(context), settings);
     load.drafts = false;
     TRY(socket_->send(encode(EngineRequest(load))));
     for (;;) {
@@ -311,6 +301,19 @@ Result<Profile> tune(const TuneOptions& wish, const OnTrial& on_trial, std::stop
   Profile profile = TRY(Tuner(ready.options, ready.cpu, on_trial, std::move(stop)).run());
   TRY(keep(ready.options, ready.cpu.fingerprint, profile));
   return profile;
+}
+
+LoadRequest load_request(const std::string& model_path, int context,
+                         const EngineSettings& settings) {
+  LoadRequest load;
+  load.path = model_path;
+  load.library = settings.library;
+  load.context = context;
+  load.threads = settings.threads;
+  load.attention = settings.attention;
+  load.batch = settings.batch;
+  load.repack = settings.repack;
+  return load;
 }
 
 std::string profile_key(const std::string& model_path, const std::string& machine) {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "model/local/protocol.h"
 
 namespace keel::local {
 
@@ -24,6 +25,9 @@ struct EngineSettings {
 };
 // "zen4, own attention (avx512), 2 threads", for people.
 std::string settings_text(const EngineSettings& settings);
+// What loads a model with them; context: tokens, 0: chosen.
+LoadRequest load_request(const std::string& model_path, int context,
+                         const EngineSettings& settings);
 
 struct Trial {
   EngineSettings settings;
