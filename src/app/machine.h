@@ -1,4 +1,5 @@
-// Facts about this machine that doctor weighs: memory and disk. Read anew each time.
+// Facts about this machine: memory, against which models that are not here yet are weighed, and
+// disk. Read anew each time.
 #pragma once
 
 #include <cstdint>

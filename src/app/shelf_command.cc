@@ -56,8 +56,8 @@ struct Offer {
   bool here = false;
 };
 
-std::vector<Offer> offers(const config::Config& config) {
-  const std::optional<MachineMemory> memory = machine_memory();
+std::vector<Offer> offers(const config::Config& config,
+                          const std::optional<MachineMemory>& memory) {
   const std::vector<shelf::Item> items = shelf::items(config.models_path());
   std::vector<Offer> out;
   for (const shelf::Entry& entry : shelf::catalogue()) {
@@ -69,8 +69,7 @@ std::vector<Offer> offers(const config::Config& config) {
   return out;
 }
 
-void print_offers(const std::vector<Offer>& list) {
-  const std::optional<MachineMemory> memory = machine_memory();
+void print_offers(const std::vector<Offer>& list, const std::optional<MachineMemory>& memory) {
   if (memory) {
     print(fmt::format("This machine: {} of memory, {} free for a model now.\n\n",
                       shelf::size_text(memory->most_bytes()),
@@ -96,9 +95,10 @@ void print_offers(const std::vector<Offer>& list) {
 
 Status available(bool json) {
   const config::Config config = TRY(load_config());
-  const std::vector<Offer> list = offers(config);
+  const std::optional<MachineMemory> memory = machine_memory();
+  const std::vector<Offer> list = offers(config, memory);
   if (!json) {
-    print_offers(list);
+    print_offers(list, memory);
     return {};
   }
   Json out = Json::array();

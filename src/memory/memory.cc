@@ -353,6 +353,8 @@ Result<std::string> Memory::identity_text(std::string_view agent_name) {
 }
 
 Status Memory::ensure_identity(std::string_view agent_name) {
+  // Every start asks; none but the first has to wait for the writer.
+  if (!TRY(list("persona", 1)).empty()) return {};
   const WallMs now = state_->clock.wall_ms();
   return state_->database.write([&](Connection& connection) -> Status {
     if (!TRY(list_pages(connection, "persona", 1)).empty()) return {};
