@@ -40,6 +40,7 @@ class Engine:
     """One `keel engine`. Not for several threads."""
 
     def __init__(self, program, log=os.devnull):
+        self.pause = 0.0  # seconds to wait before each look for events: costs the engine less
         mine, theirs = socket.socketpair()
         environment = dict(os.environ, GGML_NO_BACKTRACE="1")
         actions = [(os.POSIX_SPAWN_DUP2, theirs.fileno(), 3),
@@ -74,6 +75,7 @@ class Engine:
             left = end - time.monotonic()
             if left <= 0 or not select.select([self._socket], [], [], left)[0]:
                 return None
+            time.sleep(self.pause)
             data = self._socket.recv(1 << 16)
             if not data:
                 raise EngineError("the engine ended")

@@ -16,6 +16,27 @@ namespace {
 constexpr std::array<std::size_t, 2> kWidening = {
     64, 4096};  // candidates asked about before the whole vocabulary
 
+// The first of the greatest. In lanes, which the compiler turns into vector instructions: a plain
+// search is 1.5% of the time that SmolLM2 takes for a token.
+Token likeliest(const float* logits, std::int32_t count) {
+  constexpr std::int32_t kLanes = 16;
+  std::array<float, kLanes> best{};
+  best.fill(-std::numeric_limits<float>::infinity());
+  std::int32_t at = 0;
+  for (; at + kLanes <= count; at += kLanes) {
+    for (std::int32_t lane = 0; lane < kLanes; ++lane) {
+      const float value = logits[at + lane];
+      best[static_cast<std::size_t>(lane)] =
+          value > best[static_cast<std::size_t>(lane)] ? value
+                                                       : best[static_cast<std::size_t>(lane)];
+    }
+  }
+  float most = *std::max_element(best.begin(), best.end());
+  for (; at < count; ++at) most = std::max(most, logits[at]);
+  const float* found = std::find(logits, logits + count, most);
+  return found == logits + count ? 0 : static_cast<Token>(found - logits);
+}
+
 }  // namespace
 
 struct Sampler::Candidates {
@@ -94,7 +115,7 @@ bool Sampler::fits(Token token) {
 }
 
 Token Sampler::choose_free(const float* logits) {
-  if (greedy_) return static_cast<Token>(std::max_element(logits, logits + n_vocab_) - logits);
+  if (greedy_) return likeliest(logits, n_vocab_);
   auto& list = candidates_->list;
   for (Token token = 0; token < n_vocab_; ++token) {
     list[static_cast<std::size_t>(token)] = {token, logits[token], 0.0F};
