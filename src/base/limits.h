@@ -102,6 +102,7 @@ inline constexpr int engine_batch_tokens = 512;  // read at once
 inline constexpr int engine_reply_reserve =
     256;  // tokens of the context that a prompt must leave free
 inline constexpr std::size_t engine_queue = 64;       // requests that wait in the child
+inline constexpr std::size_t model_waiting = 64;      // requests that wait for a model to be free
 inline constexpr std::size_t engine_checkpoints = 8;  // of a conversation with a recurrent model
 inline constexpr std::size_t engine_parked =
     8;  // conversations kept in memory beside the current one

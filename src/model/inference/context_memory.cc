@@ -90,6 +90,10 @@ bool Context::holds_window(std::size_t count) const {
   return count == 0 || window_from_ == 0 || count + 1 >= window_from_ + window_;
 }
 
+bool Context::holds(const std::string& conversation, const std::vector<Token>& tokens) const {
+  return live_ == conversation && common_prefix(ledger_, tokens) == tokens.size();
+}
+
 // The last token is always evaluated, because its logits are wanted.
 std::size_t Context::keep_shared(const std::vector<Token>& tokens) {
   return keep_prefix(std::min(common_prefix(ledger_, tokens), tokens.size() - 1));
@@ -151,16 +155,20 @@ void Context::park_live() {
   const std::size_t size = llama_state_seq_get_size(context_, 0);
   const std::size_t whole = with_checkpoints(size, checkpoints_);
   if (whole > parked_bytes_) return;
-  std::size_t held = 0;
-  std::size_t count = 0;
-  std::erase_if(parked_, [&](const Parked& p) {  // the latest stay, as far as there is room
-    held += with_checkpoints(p.state.size(), p.checkpoints);
-    return ++count >= limits::engine_parked || held + whole > parked_bytes_;
-  });
-  Parked parked{live_, ledger_, {}, saved_, checkpoints_};
+  Parked parked{live_, ledger_, {}, saved_, checkpoints_, background_};
   parked.state.resize(size);
   if (llama_state_seq_get_data(context_, parked.state.data(), size, 0) != size) return;
-  parked_.push_front(std::move(parked));
+  // Those of the foreground first, and of each kind the latest; they stay as far as there is room.
+  const auto place = background_ ? std::find_if(parked_.begin(), parked_.end(),
+                                                [](const Parked& p) { return p.background; })
+                                 : parked_.begin();
+  parked_.insert(place, std::move(parked));
+  std::size_t held = 0;
+  std::size_t count = 0;
+  std::erase_if(parked_, [&](const Parked& p) {
+    held += with_checkpoints(p.state.size(), p.checkpoints);
+    return ++count > limits::engine_parked || held > parked_bytes_;
+  });
 }
 
 bool Context::restore(Parked parked) {
