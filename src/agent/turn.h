@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "agent/agent.h"
-#include "agent/context.h"
+#include "agent/context/context.h"
 #include "agent/record.h"
 #include "model/router.h"
 #include "store/journal.h"

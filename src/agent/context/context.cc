@@ -1,4 +1,4 @@
-#include "agent/context.h"
+#include "agent/context/context.h"
 
 #include <algorithm>
 #include <array>
