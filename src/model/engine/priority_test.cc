@@ -122,6 +122,33 @@ TEST_F(LocalModelTest, ReadingAheadWhatWasAnsweredMeanwhileTakesNothingBack) {
   EXPECT_LT(next->usage.evaluated_tokens, 20);
 }
 
+// A summary took the place of older turns while the conversation went on as it was.
+TEST_F(LocalModelTest, AConversationThatWasMadeShorterGoesOnFromWhatWasReadAhead) {
+  NEED_MODEL(kTiny);
+  std::string text;
+  for (int i = 0; i < 40; ++i) text += "The ship sails on over the wide sea. ";
+  model::Request whole = story(model::Priority::owner, "main", 2);
+  whole.items = {msg::text_item(msg::Role::user, text), msg::text_item(msg::Role::assistant, "So?"),
+                 msg::text_item(msg::Role::user, "Go on.")};
+  ASSERT_TRUE(generate(whole));
+  std::string words;
+  for (int i = 0; i < 20; ++i) words += "A summary of all that was said. ";
+  model::Request shorter = story(model::Priority::background, "main/next", 2);
+  shorter.items = {msg::text_item(msg::Role::user, words),
+                   msg::text_item(msg::Role::assistant, "So?")};
+  ASSERT_TRUE(model_->prepare(shorter, {}, {}));
+  const auto before = generate(whole);  // not taken over yet
+  ASSERT_TRUE(before);
+  EXPECT_EQ(before->usage.evaluated_tokens, 1);
+  shorter.conversation = "main";
+  shorter.priority = model::Priority::owner;
+  shorter.items.push_back(msg::text_item(msg::Role::user, "And now?"));
+  const auto after = generate(shorter);
+  ASSERT_TRUE(after);
+  EXPECT_LT(after->usage.evaluated_tokens, 24);
+  EXPECT_GT(after->usage.cached_tokens, 100);
+}
+
 TEST_F(LocalModelTest, AStopTextEndsTheAnswerBeforeIt) {
   NEED_MODEL(kTiny);
   model::Request request = ask("Count from one to ten in words.");

@@ -249,9 +249,10 @@ bool Context::load_saved(const std::string& conversation, const std::vector<Toke
 // Makes the cache that shares most with `tokens` the live one; the other is parked, never a reason
 // to fail.
 void Context::switch_to(const std::string& conversation, const std::vector<Token>& tokens) {
-  if (live_ == conversation) return;
-  drafter_.cut(0);
-  std::size_t best = common_prefix(ledger_, tokens) + kWorthRestoring;
+  const std::size_t here = common_prefix(ledger_, tokens);
+  // It goes on, as nearly always; only one that was made shorter begins elsewhere.
+  if (live_ == conversation && here + kWorthRestoring >= ledger_.size()) return;
+  std::size_t best = here + kWorthRestoring;
   auto chosen = parked_.end();
   for (auto it = parked_.begin(); it != parked_.end(); ++it) {
     const std::size_t shared = common_prefix(it->ledger, tokens);
@@ -260,6 +261,8 @@ void Context::switch_to(const std::string& conversation, const std::vector<Token
       chosen = it;
     }
   }
+  if (live_ == conversation && chosen == parked_.end()) return;
+  drafter_.cut(0);
   Parked found;
   if (chosen != parked_.end()) {
     if (chosen->conversation == conversation) {
@@ -269,8 +272,10 @@ void Context::switch_to(const std::string& conversation, const std::vector<Token
       found = *chosen;  // another conversation with the same beginning keeps its own
     }
   }
-  park_live();
-  parked_.remove_if([&](const Parked& p) { return p.conversation == conversation; });
+  if (live_ != conversation) {
+    park_live();
+    parked_.remove_if([&](const Parked& p) { return p.conversation == conversation; });
+  }
   live_ = conversation;
   saved_ = on_disk_ = 0;
   if (!found.state.empty()) {

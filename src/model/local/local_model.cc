@@ -434,8 +434,8 @@ Result<model::Response> LocalModel::State::answer(const model::Request& request,
   return answer_in_turns(request, out, std::move(stop), *place);
 }
 
-// Yields to what is more urgent, and goes on from the tokens it has. Reading ahead does not go on:
-// what it reads for may have come meanwhile.
+// Yields to what is more urgent, and goes on from the tokens it has. Reading ahead for somebody
+// does not go on: what it reads for may have come meanwhile.
 Result<model::Response> LocalModel::State::answer_in_turns(const model::Request& request,
                                                            const model::Sink& sink,
                                                            std::stop_token stop,
@@ -462,7 +462,7 @@ Result<model::Response> LocalModel::State::answer_in_turns(const model::Request&
     join_parts(before, *response, ms_between(start, begun));
     const bool yields = response->stop == model::StopReason::cancelled &&
                         place.yield().stop_requested() && !stop.stop_requested();
-    if (!yields || request.max_tokens == 0) return std::move(*response);
+    if (!yields || request.priority == model::Priority::ahead) return std::move(*response);
     before = std::move(*response);
     sink(model::Progress{"waiting", 0, 0});
     if (!place.rejoin(stop)) return before;
