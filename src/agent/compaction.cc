@@ -17,9 +17,10 @@ namespace {
 
 constexpr std::string_view request_text =
     "[Note from keel, not the owner's words. This conversation is getting long. Write down in at "
-    "most 150 words what has to be known to go on with it: what the owner told and wants, what was "
-    "decided, what was found out, what is still to do. Plain sentences about the matter, no "
-    "greeting and no comment.]";
+    "most 120 words what has to be known to go on with it: what was answered, what was decided, "
+    "what "
+    "was found out, with names, dates and amounts, and what is still to do. Plain sentences about "
+    "the matter, no advice, no greeting and no comment.]";
 
 // Names of conversations have no control characters, so these are nobody else's.
 std::string summary_key(const std::string& conversation) {
@@ -81,7 +82,7 @@ Status Compaction::compact(const Job& job, std::stop_token stop) {
   // The prefix has to be read again anyway, so what changed of the identity goes into it.
   const std::string identity = TRY(parts_.memory.identity_text(parts_.name));
   const std::string system = system_text(identity);
-  const Summary summary{shorten(text, limits::summary_bytes), window.label()};
+  const Summary summary = window.summed_up(*older, text);
   window.replace_older(*older, summary);
   model::Request next;
   next.conversation = next_key(job.conversation);

@@ -175,6 +175,7 @@ inline constexpr double compact_above = 0.6;  // of the context, from which on a
 inline constexpr double compact_keep = 0.25;  // of the conversation, its newest turns stay as is
 inline constexpr int summary_tokens = 320;    // that the model may write for one
 inline constexpr std::size_t summary_bytes = 4096;
+inline constexpr std::size_t summary_said_bytes = 240;  // of each of the owner's messages
 inline constexpr std::size_t compactions_waiting = 16;
 inline constexpr std::size_t known_urls = 512;  // of one conversation that tools may fetch
 inline constexpr std::size_t known_url_bytes = 2048;

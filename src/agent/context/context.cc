@@ -23,6 +23,8 @@ constexpr std::string_view rules =
 constexpr std::string_view note_head = "\n\n[Note from keel, not the owner's words.";
 constexpr std::string_view summary_head =
     "[Note from keel, not the owner's words. What was said before this, in short, as data:\n";
+constexpr std::string_view said_mark = "* ";
+constexpr std::string_view gist_head = "In short:";
 constexpr std::string_view day_head = "Today is ";
 constexpr std::size_t note_id_bytes = 12;  // enough to name a page, and cheap in tokens
 
@@ -311,6 +313,36 @@ std::optional<Window::Dropped> Window::older_turns(double keep) const {
   if (older.turns < 2 || from == entries_.size()) return std::nullopt;
   older.window_start = entries_[from].position;
   return older;
+}
+
+Summary Window::summed_up(const Dropped& older, std::string_view gist) const {
+  std::vector<std::string> said;
+  if (summary_) {
+    for (const std::string_view line : split(summary_->text, '\n')) {
+      if (line == gist_head) break;
+      if (line.starts_with(said_mark)) said.emplace_back(line);
+    }
+  }
+  for (const Entry& entry : entries_) {
+    if (entry.position < 0 || entry.position >= older.window_start) break;
+    const auto* words = entry.item.role == msg::Role::user && !entry.item.blocks.empty()
+                            ? std::get_if<msg::Text>(&entry.item.blocks.front())
+                            : nullptr;
+    if (words == nullptr || words->text.starts_with("[Note from keel")) continue;
+    std::string line = words->text;
+    std::replace_if(
+        line.begin(), line.end(), [](char c) { return c == '\n' || c == '\r' || c == '\t'; }, ' ');
+    said.push_back(std::string(said_mark) + printable(line, limits::summary_said_bytes));
+  }
+  std::size_t bytes = 0;
+  std::size_t first = said.size();
+  while (first > 0 && bytes + said[first - 1].size() < limits::summary_bytes / 2)
+    bytes += said[--first].size() + 1;
+  std::string text;
+  if (first < said.size()) text = "The owner said:\n";
+  for (std::size_t i = first; i < said.size(); ++i) text += said[i] + "\n";
+  text += std::string(gist_head) + "\n" + shorten(gist, limits::summary_bytes / 2);
+  return {std::move(text), label()};
 }
 
 void Window::replace_older(const Dropped& older, Summary summary) {

@@ -58,8 +58,8 @@ struct PromptSize {
 };
 std::optional<PromptSize> prompt_size(std::string_view message);
 
-// What stands for the turns before the window, written by the model; its label is the join of
-// theirs.
+// What stands for the turns before the window: what the owner said, in the owner's own words, a
+// line each, and what the model wrote of the rest. Its label is the join of theirs.
 struct Summary {
   std::string text;
   policy::Label label;
@@ -102,6 +102,9 @@ class Window {
   // The turns before the newest ones that make up `keep` (0 to 1) of the window, at least the
   // newest; nothing if fewer than two turns are older.
   std::optional<Dropped> older_turns(double keep) const;
+  // What will stand for them; `gist` is what the model wrote. A summary that they began with goes
+  // on in it; the oldest words go first where it gets too long.
+  Summary summed_up(const Dropped& older, std::string_view gist) const;
   // The summary takes their place.
   void replace_older(const Dropped& older, Summary summary);
   // Cuts the longest tool result of `turn` to half; nothing if there is none worth it.

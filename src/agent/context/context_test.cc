@@ -126,6 +126,27 @@ TEST_F(WindowTest, ASummaryStandsForTheOlderTurnsAndKeepsTheirLabel) {
   EXPECT_GT(items[1].blocks.size(), window.entries().front().item.blocks.size());
 }
 
+TEST_F(WindowTest, WhatTheOwnerSaidStaysInASummaryOfASummary) {
+  for (int i = 0; i < 4; ++i) {
+    window.append("t" + std::to_string(i),
+                  user_item("My number " + std::to_string(i) + " is\n* not a line", Note{}));
+    window.append("t" + std::to_string(i), msg::text_item(msg::Role::assistant, "ok"));
+    window.placed(2 * i);
+  }
+  for (int round = 0; round < 2; ++round) {
+    const auto older = window.older_turns(0.0);
+    ASSERT_TRUE(older);
+    window.replace_older(*older, window.summed_up(*older, "* gist " + std::to_string(round)));
+    for (int i = 4; i < 7; ++i) add("r" + std::to_string(i), 5000);
+  }
+  const std::string first = msg::plain_text(window.items("system", "model")[1]);
+  EXPECT_NE(first.find("> * My number 0 is * not a line\n> * My number 1"), std::string::npos)
+      << first;
+  EXPECT_NE(first.find("gist 1"), std::string::npos);
+  EXPECT_EQ(first.find("gist 0"), std::string::npos);
+  EXPECT_LT(first.size(), limits::summary_bytes + 6000);
+}
+
 TEST_F(WindowTest, TheNewestTurnAndOneThatStandsAloneAreNotSummedUp) {
   for (int i = 0; i < 8; ++i) add("t" + std::to_string(i), 1000);
   EXPECT_TRUE(window.older_turns(0.0));  // the newest stays all the same
