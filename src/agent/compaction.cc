@@ -107,7 +107,10 @@ Status Compaction::compact(const Job& job, std::stop_token stop) {
     const auto written = journal_.apply(change);
     if (!written) applied = pass(written.error());
   });
-  return applied;
+  TRY(std::move(applied));
+  // The turns that came while it was made are read ahead too.
+  next.items = TRY(Window::load(journal_, job.conversation)).items(system, job.model);
+  return model.prepare(next, {}, stop);
 }
 
 }  // namespace keel::agent
