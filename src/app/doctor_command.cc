@@ -218,6 +218,17 @@ class Doctor {
                             path.why_not);
       add(Grade::ok, "cpu", text);
     }
+    for (const local::GpuPath& gpu : choice->gpus) add(Grade::ok, "gpu", gpu_row(gpu, choice->gpu));
+  }
+
+  static std::string gpu_row(const local::GpuPath& gpu, const std::string& chosen) {
+    if (!gpu.usable) return fmt::format("{:<16} not usable here: {}", gpu.name, gpu.why_not);
+    std::string text = fmt::format("{:<16} {}, {}", gpu.name, printable(gpu.device),
+                                   bytes_text(static_cast<std::uint64_t>(gpu.memory_bytes)));
+    if (gpu.library == chosen) return text + "; computes the models";
+    return text + (gpu.discrete
+                       ? "; another is used"
+                       : "; keel model tune finds out for each model whether it is faster");
   }
 #else
   void check_local(const config::ModelConfig& model) {

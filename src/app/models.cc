@@ -23,6 +23,7 @@ Result<std::unique_ptr<model::Model>> local_model(const config::Config& config,
   options.home = config.home;
   options.context = static_cast<int>(model.context);
   options.threads = model.threads;
+  options.gpu = model.gpu;
   options.environment = config::child_environment();
   return local::LocalModel::create(std::move(options));
 }

@@ -29,6 +29,7 @@ Result<local::Fit> fit_of(const config::Config& config, const config::ModelConfi
   options.environment = config::child_environment();
   options.context = static_cast<int>(model.context);
   options.threads = model.threads;
+  options.gpu = model.gpu;
   return local::fit_model(options, TRY(local::settings_for(options)));
 }
 

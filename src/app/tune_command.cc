@@ -109,10 +109,11 @@ Status bench(const std::string& name, bool json) {
   if (!result) return tl::unexpected(result.error());
   Json rows = Json::array();
   if (!json) {
-    print(fmt::format("{}: {}\nmemory is read at {:.1f} GB/s\n\n{:>8} {:>10} {:>10} {:>14}\n",
-                      model->name, local::settings_text(result->settings),
-                      result->memory_bytes_per_second / 1e9, "depth", "reading", "writing",
-                      "memory allows"));
+    print(fmt::format("{}: {}\n", model->name, local::settings_text(result->settings)));
+    if (result->memory_bytes_per_second > 0)
+      print(fmt::format("memory is read at {:.1f} GB/s\n", result->memory_bytes_per_second / 1e9));
+    print(fmt::format("\n{:>8} {:>10} {:>10} {:>14}\n", "depth", "reading", "writing",
+                      result->memory_bytes_per_second > 0 ? "memory allows" : ""));
   }
   for (const local::DepthSpeed& row : result->rows) {
     rows.push_back({{"depth", row.depth},
@@ -120,9 +121,11 @@ Status bench(const std::string& name, bool json) {
                     {"write_tps", row.write_tps},
                     {"write_limit_tps", row.write_limit_tps}});
     if (json) continue;
-    print(fmt::format("{:>8} {:>10.1f} {:>10.1f} {:>8.1f} ({:.0f}%)\n", row.depth, row.read_tps,
-                      row.write_tps, row.write_limit_tps,
-                      100.0 * row.write_tps / row.write_limit_tps));
+    print(fmt::format("{:>8} {:>10.1f} {:>10.1f}", row.depth, row.read_tps, row.write_tps));
+    if (row.write_limit_tps > 0)
+      print(fmt::format(" {:>8.1f} ({:.0f}%)", row.write_limit_tps,
+                        100.0 * row.write_tps / row.write_limit_tps));
+    print("\n");
   }
   if (json) {
     print_json({{"model", model->name},

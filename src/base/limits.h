@@ -123,6 +123,7 @@ inline constexpr int tool_schema_repetition = 1000;
 inline constexpr std::size_t tool_grammar_bytes = 256u << 10;  // of one tool
 inline constexpr auto cpu_choice_time = 3s;                    // for all CPU libraries together
 inline constexpr auto cpu_probe_time = 1500ms;                 // for one
+inline constexpr auto gpu_probe_time = 20s;  // for one; the first use of a driver compiles much
 inline constexpr double cpu_probe_error =
     5e-4;  // normalised mean square error against exact arithmetic
 inline constexpr double attention_error = 1e-5;  // of keel's kernel, relative to the largest value

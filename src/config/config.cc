@@ -32,10 +32,10 @@ const std::vector<Key> route_keys{{"default", Type::text},
                                   {"budget_usd_per_day", Type::number},
                                   {"rule", Type::anything}};
 const std::vector<Key> model_keys{
-    {"name", Type::text},       {"kind", Type::text},         {"path", Type::text},
-    {"base_url", Type::url},    {"model", Type::text},        {"api_key", Type::secret},
-    {"context", Type::integer}, {"price_in", Type::number},   {"price_out", Type::number},
-    {"threads", Type::integer}, {"temperature", Type::number}};
+    {"name", Type::text},       {"kind", Type::text},       {"path", Type::text},
+    {"base_url", Type::url},    {"model", Type::text},      {"api_key", Type::secret},
+    {"context", Type::integer}, {"price_in", Type::number}, {"price_out", Type::number},
+    {"threads", Type::integer}, {"gpu", Type::boolean},     {"temperature", Type::number}};
 
 // Known to the design and not built yet: checked, so that a file written for a later version is
 // right today.
@@ -129,9 +129,9 @@ void check_kind(Reader& reader, const toml::table& table, const ModelConfig& mod
   };
   static const std::vector<Kind> kinds{
       {"local", "path", {"base_url", "model", "api_key", "price_in", "price_out"}},
-      {"script", "path", {"base_url", "model", "api_key", "threads", "temperature"}},
-      {"anthropic", "model", {"path", "threads"}},
-      {"openai", "model", {"path", "threads"}}};
+      {"script", "path", {"base_url", "model", "api_key", "threads", "gpu", "temperature"}},
+      {"anthropic", "model", {"path", "threads", "gpu"}},
+      {"openai", "model", {"path", "threads", "gpu"}}};
   auto kind =
       std::find_if(kinds.begin(), kinds.end(), [&](const Kind& k) { return k.name == model.kind; });
   if (kind == kinds.end()) {
@@ -177,6 +177,7 @@ void read_model(Reader& reader, const toml::table& table, Config& config) {
   model.context = context;
   model.price_in = reader.number(table, "price_in", 0.0, 0.0, limits::config_price_max_usd);
   model.price_out = reader.number(table, "price_out", 0.0, 0.0, limits::config_price_max_usd);
+  model.gpu = reader.boolean(table, "gpu", true);
   model.threads =
       static_cast<int>(reader.integer(table, "threads", 0, 0, limits::config_threads_max));
   model.temperature = reader.number(table, "temperature", 0.0, 0.0, 2.0);

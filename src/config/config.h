@@ -42,6 +42,7 @@ struct ModelConfig {
   double price_in = 0.0;     // USD a million tokens
   double price_out = 0.0;
   int threads = 0;  // 0: chosen by the machine
+  bool gpu = true;  // a graphics processor may be used
   double temperature = 0.0;
   int line = 0;  // in keel.toml, for errors
 };

@@ -116,7 +116,9 @@ std::string environment(const std::string& name) {
 
 std::vector<std::string> child_environment() {
   std::vector<std::string> out;
-  for (const char* name : {"PATH", "HOME", "LANG", "TMPDIR"}) {
+  // Those of drivers say which graphics processor there is, and hold no secret.
+  for (const char* name : {"PATH", "HOME", "LANG", "TMPDIR", "VK_DRIVER_FILES", "VK_ICD_FILENAMES",
+                           "CUDA_VISIBLE_DEVICES", "GGML_VK_VISIBLE_DEVICES"}) {
     std::string value = environment(name);
     if (value.empty() && std::string_view(name) == "PATH") value = "/usr/local/bin:/usr/bin:/bin";
     if (!value.empty()) out.push_back(std::string(name) + "=" + value);

@@ -443,6 +443,22 @@ TEST_F(LocalModelTest, WhatWasMeasuredIsKeptForThisModelOnThisMachine) {
   EXPECT_TRUE(generate(request)) << "a damaged profile is no reason not to answer";
 }
 
+// A model that the graphics processor cannot take is computed by the others.
+TEST_F(LocalModelTest, AModelGoesOnWithoutAGpuThatFails) {
+  NEED_MODEL(kTiny);
+  Json choice = *parse_json(*rt::read_file(home() + "/cpu.json", 1U << 20));
+  const Json before = choice;
+  choice["gpu"] = home() + "/libggml-vulkan.so";  // it is not there
+  ASSERT_TRUE(rt::write_file(home() + "/cpu.json", dump_json(choice)));
+  model::Request request = ask("What is a keel?");
+  request.max_tokens = 3;
+  const auto answer = generate(request);
+  ASSERT_TRUE(rt::write_file(home() + "/cpu.json", dump_json(before)));
+  ASSERT_TRUE(answer) << answer.error().text();
+  EXPECT_NE(model_->info().description.find("without the graphics processor"), std::string::npos)
+      << model_->info().description;
+}
+
 TEST(CpuChoiceTest, ALibraryIsChosenByRunningItAndTheChoiceIsKept) {
   const std::string cache = home() + "/cpu-choice-test.json";
   fs::remove(cache);
@@ -472,6 +488,37 @@ TEST(CpuChoiceTest, ALibraryThatCrashesOrIsBrokenIsPassedOver) {
   const auto none = choose_cpu(options);
   ASSERT_FALSE(none);
   EXPECT_EQ(none.error().code, Code::unavailable);
+  fs::remove_all(folder);
+}
+
+// A graphics library without its driver, or one that is damaged, must not cost the processors.
+TEST(CpuChoiceTest, AGpuLibraryThatDoesNotRunIsARowAndNothingElse) {
+  const fs::path folder = fs::path(home()) / "with-gpu";
+  fs::remove_all(folder);
+  fs::create_directories(folder);
+  CpuOptions options;
+  const std::string libraries = *engine_library_folder(*rt::own_program_path());
+  for (const auto& entry : fs::directory_iterator(libraries)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with("libggml-cpu"))
+      fs::create_symlink(fs::canonical(entry.path()), folder / name);
+  }
+  std::ofstream(folder / "libggml-vulkan.so") << "not a library";
+  options.folder = folder.string();
+  options.cache_path = (folder / "cpu.json").string();
+  const auto choice = choose_cpu(options);
+  ASSERT_TRUE(choice) << choice.error().text();
+  EXPECT_FALSE(choice->library.empty());
+  EXPECT_TRUE(choice->gpu.empty());
+  ASSERT_EQ(choice->gpus.size(), 1U);
+  EXPECT_FALSE(choice->gpus[0].usable);
+  EXPECT_FALSE(choice->gpus[0].why_not.empty());
+  const auto kept = choose_cpu(options);
+  ASSERT_TRUE(kept);
+  EXPECT_TRUE(kept->cached);
+  EXPECT_EQ(kept->gpus.size(), 1U);
+  fs::remove(folder / "libggml-vulkan.so");  // gone: chosen anew
+  EXPECT_FALSE(choose_cpu(options)->cached);
   fs::remove_all(folder);
 }
 

@@ -113,7 +113,7 @@ void list_devices(budget::Needs& needs) {
 }
 
 Result<budget::Needs> measure(const LoadRequest& request) {
-  TRY(start_llama(request.library));
+  TRY(start_llama(request.library, request.gpu));
   llama_model_params params = model_parameters(request);
   params.no_alloc = true;
   params.load_mode = LLAMA_LOAD_MODE_NONE;  // llama.cpp maps nothing in a dry run

@@ -185,6 +185,13 @@ bool open_device(const std::string& library, Device& device) {
   return true;
 }
 
+std::int64_t memory_of(ggml_backend_dev_t device) {
+  std::size_t free = 0;
+  std::size_t total = 0;
+  ggml_backend_dev_memory(device, &free, &total);
+  return static_cast<std::int64_t>(total);
+}
+
 void quiet(ggml_log_level, const char*, void*) {}
 
 }  // namespace
@@ -196,7 +203,7 @@ int probe_main(const std::vector<std::string>& arguments) {
   Device device;
   if (!open_device(arguments[1], device)) {
     (void)socket.send(
-        R"({"usable":false,"why_not":"the library says this processor lacks what it needs"})");
+        R"({"usable":false,"why_not":"the library finds nothing on this machine that it can use"})");
     return 0;
   }
   const BackendPtr backend(device.backend, ggml_backend_free);
@@ -207,7 +214,10 @@ int probe_main(const std::vector<std::string>& arguments) {
       {"usable", true},
       {"read", products * static_cast<double>(kManyTokens) / measured.read_seconds},
       {"decode", products / measured.decode_seconds},
-      {"error", measured.error}};
+      {"error", measured.error},
+      {"device", ggml_backend_dev_description(device.device)},
+      {"discrete", ggml_backend_dev_type(device.device) == GGML_BACKEND_DEVICE_TYPE_GPU},
+      {"memory", memory_of(device.device)}};
   (void)socket.send(dump_json(result));
   return 0;
 }

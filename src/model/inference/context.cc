@@ -61,7 +61,7 @@ Result<std::unique_ptr<Context>> Context::load(const LoadRequest& request,
                                                const OnProgress& progress) {
   std::unique_ptr<Context> context(new Context);
   try {
-    TRY(start_llama(request.library));
+    TRY(start_llama(request.library, request.gpu));
     llama_model_params params = model_parameters(request);
     params.progress_callback = on_load_progress;
     params.progress_callback_user_data = const_cast<OnProgress*>(&progress);

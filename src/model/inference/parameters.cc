@@ -31,7 +31,7 @@ void hear(ggml_log_level level, const char* text, void*) {
 
 }  // namespace
 
-Status start_llama(const std::string& cpu_library) {
+Status start_llama(const std::string& cpu_library, const std::string& gpu_library) {
   llama_log_set(hear, nullptr);
   {
     const std::lock_guard lock(problems_mutex);
@@ -43,6 +43,14 @@ Status start_llama(const std::string& cpu_library) {
                 "the CPU library " + cpu_library + " cannot be used on this machine",
                 "run keel doctor: it chooses the CPU library again");
   }
+  static std::string gpu_loaded;  // a second time its processors would be there twice
+  const bool load_gpu = !gpu_library.empty() && gpu_library != gpu_loaded;
+  if (load_gpu) gpu_loaded = gpu_library;
+  if (load_gpu && ggml_backend_load(gpu_library.c_str()) == nullptr) {
+    return fail(Code::unsupported,
+                "the graphics library " + gpu_library + " cannot be used on this machine",
+                "run keel doctor; gpu = false for this model in keel.toml does without it");
+  }
   llama_backend_init();
   return {};
 }
@@ -51,6 +59,7 @@ llama_model_params model_parameters(const LoadRequest& request) {
   llama_model_params params = llama_model_default_params();
   params.load_mode = request.lock ? LLAMA_LOAD_MODE_MMAP_MLOCK : LLAMA_LOAD_MODE_MMAP;
   params.use_extra_bufts = request.repack;
+  params.n_gpu_layers = request.gpu.empty() ? 0 : -1;  // all
   return params;
 }
 

@@ -15,7 +15,7 @@
 namespace keel::local {
 
 // Loads the CPU library, once in a process, and sends llama.cpp's warnings to standard error.
-Status start_llama(const std::string& cpu_library);
+Status start_llama(const std::string& cpu_library, const std::string& gpu_library);
 
 llama_model_params model_parameters(const LoadRequest& request);
 

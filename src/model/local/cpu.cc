@@ -80,6 +80,40 @@ Result<std::vector<Library>> list_libraries(const std::string& folder) {
   return found;
 }
 
+constexpr std::array<std::string_view, 6> kGpuKinds = {"cuda", "metal",  "hip",
+                                                       "musa", "vulkan", "sycl"};
+
+// Those in the folder, the likely fastest first.
+std::vector<Library> list_gpu_libraries(const std::string& folder) {
+  std::vector<Library> found;
+  for (const std::string_view kind : kGpuKinds) {
+    for (const std::string_view suffix : {".so", ".dylib"}) {
+      Library library{folder + "/libggml-" + std::string(kind) + std::string(suffix),
+                      std::string(kind), ""};
+      struct stat facts{};
+      if (::stat(library.path.c_str(), &facts) != 0) continue;
+      library.facts = std::to_string(facts.st_size) + ":" + std::to_string(facts.st_mtime);
+      found.push_back(std::move(library));
+    }
+  }
+  return found;
+}
+
+// The graphics processors that the system shows: a driver or a card may have come or gone.
+std::string gpu_devices() {
+  std::vector<std::string> names;
+  for (const char* folder : {"/dev/dri", "/dev"}) {
+    const std::unique_ptr<DIR, int (*)(DIR*)> dir(::opendir(folder), ::closedir);
+    while (const dirent* entry = dir ? ::readdir(dir.get()) : nullptr) {
+      const std::string name = entry->d_name;
+      if (name.starts_with("renderD") || name.starts_with("nvidia") || name == "kfd")
+        names.push_back(name);
+    }
+  }
+  std::sort(names.begin(), names.end());
+  return join(names, " ");
+}
+
 std::string processor_name() {
   const auto info = rt::read_file("/proc/cpuinfo", 4u << 20);
   if (!info) return "unknown";
@@ -96,8 +130,10 @@ std::string processor_name() {
 }
 
 // What the choice depends on; when any of it changes the choice is made again.
-std::string fingerprint(const std::vector<Library>& libraries) {
+std::string fingerprint(const std::vector<Library>& libraries, const std::vector<Library>& gpus) {
   std::string facts = KEEL_ENGINE_ID "\n";
+  for (const Library& gpu : gpus) facts += gpu.path + " " + gpu.facts + "\n";
+  if (!gpus.empty()) facts += gpu_devices() + "\n";
   for (const Library& library : libraries) facts += library.path + " " + library.facts + "\n";
   facts += processor_name();
   utsname system{};
@@ -118,6 +154,21 @@ CpuPath path_from_json(const Json& value) {
           json_number_or(value, "error", 0)};
 }
 
+Json to_json(const GpuPath& path) {
+  return {{"library", path.library},   {"name", path.name},           {"usable", path.usable},
+          {"why_not", path.why_not},   {"device", path.device},       {"discrete", path.discrete},
+          {"read", path.read_gops},    {"memory", path.memory_bytes}, {"error", path.error},
+          {"decode", path.decode_gops}};
+}
+
+GpuPath gpu_from_json(const Json& value) {
+  return {json_string_or(value, "library", ""), json_string_or(value, "name", ""),
+          json_bool_or(value, "usable", false), json_string_or(value, "why_not", ""),
+          json_string_or(value, "device", ""),  json_bool_or(value, "discrete", false),
+          json_int_or(value, "memory", 0),      json_number_or(value, "read", 0),
+          json_number_or(value, "decode", 0),   json_number_or(value, "error", 0)};
+}
+
 Result<CpuChoice> read_cache(const std::string& path, const std::string& key) {
   const Json value = TRY(parse_json(TRY(rt::read_file(path, 1u << 20)), path));
   if (json_string_or(value, "fingerprint", "") != key)
@@ -132,13 +183,20 @@ Result<CpuChoice> read_cache(const std::string& path, const std::string& key) {
   if (table == value.end() || !table->is_array())
     return fail(Code::corrupt, path + " has no table");
   for (const Json& row : *table) choice.table.push_back(path_from_json(row));
+  choice.gpu = json_string_or(value, "gpu", "");
+  const auto gpus = value.find("gpus");
+  if (gpus == value.end() || !gpus->is_array()) return choice;
+  for (const Json& row : *gpus) choice.gpus.push_back(gpu_from_json(row));
   return choice;
 }
 
 void write_cache(const std::string& path, const std::string& key, const CpuChoice& choice) {
   Json table = Json::array();
   for (const CpuPath& row : choice.table) table.push_back(to_json(row));
-  const Json value = {{"fingerprint", key},        {"library", choice.library},
+  Json gpus = Json::array();
+  for (const GpuPath& row : choice.gpus) gpus.push_back(to_json(row));
+  const Json value = {{"gpu", choice.gpu},         {"gpus", std::move(gpus)},
+                      {"fingerprint", key},        {"library", choice.library},
                       {"name", choice.name},       {"attention", choice.attention},
                       {"took_ms", choice.took_ms}, {"table", std::move(table)}};
   // Without the file the choice is made again next time; that is no reason to fail.
@@ -153,7 +211,8 @@ struct Probed {
 
 // Runs one probe in a child; whatever becomes of the child is the answer.
 Result<Probed> run_probe(const CpuOptions& options, const std::string& kind,
-                         const std::string& what) {
+                         const std::string& what,
+                         std::chrono::milliseconds time = limits::cpu_probe_time) {
   auto [mine, theirs] = TRY(rt::socket_pair());
   rt::ChildOptions start;
   start.argv = {options.program, "engine", kind, what};
@@ -163,8 +222,7 @@ Result<Probed> run_probe(const CpuOptions& options, const std::string& kind,
   rt::Child child = TRY(rt::Child::spawn(start));
   theirs.reset();
   rt::FrameSocket socket(std::move(mine));
-  const auto frame =
-      socket.receive(static_cast<int>(std::chrono::milliseconds(limits::cpu_probe_time).count()));
+  const auto frame = socket.receive(static_cast<int>(time.count()));
   if (!frame || !*frame) {
     const bool late = frame.has_value();
     const auto status = late ? std::nullopt : child.wait(1000);
@@ -205,6 +263,25 @@ Result<CpuPath> probe(const CpuOptions& options, const Library& library) {
   return path;
 }
 
+Result<GpuPath> probe_gpu(const CpuOptions& options, const Library& library) {
+  GpuPath path;
+  path.library = library.path;
+  path.name = library.name;
+  const Probed probed = TRY(run_probe(options, "--probe", library.path, limits::gpu_probe_time));
+  if (!probed.why_not.empty()) {
+    path.why_not = probed.why_not;
+    return path;
+  }
+  path = gpu_from_json(probed.value);
+  path.library = library.path;
+  path.name = library.name;
+  if (path.usable && !(path.error <= limits::cpu_probe_error)) {
+    path.usable = false;
+    path.why_not = "it computes wrongly";
+  }
+  return path;
+}
+
 double turn_time(const CpuPath& path) {
   return kReadTokens / path.read_gops + kDecodeTokens / path.decode_gops;
 }
@@ -229,7 +306,8 @@ Result<CpuChoice> choose_cpu(const CpuOptions& wish) {
   if (options.program.empty()) options.program = TRY(rt::own_program_path());
   if (options.folder.empty()) options.folder = TRY(engine_library_folder(options.program));
   const std::vector<Library> libraries = TRY(list_libraries(options.folder));
-  const std::string key = fingerprint(libraries);
+  const std::vector<Library> gpus = list_gpu_libraries(options.folder);
+  const std::string key = fingerprint(libraries, gpus);
   if (!options.again && !options.cache_path.empty()) {
     Result<CpuChoice> kept = read_cache(options.cache_path, key);
     if (kept) {
@@ -269,6 +347,12 @@ Result<CpuChoice> choose_cpu(const CpuOptions& wish) {
   choice.name = best->name;
   choice.fingerprint = key;
   choice.attention = TRY(probe_attention(options));
+  for (const Library& gpu : gpus) {
+    choice.gpus.push_back(TRY(probe_gpu(options, gpu)));
+    const GpuPath& path = choice.gpus.back();
+    // One that shares the memory of the processors may be slower than they: measuring decides.
+    if (choice.gpu.empty() && path.usable && path.discrete) choice.gpu = path.library;
+  }
   choice.took_ms = ms_between(start, std::chrono::steady_clock::now());
   if (!options.cache_path.empty()) write_cache(options.cache_path, key, choice);
   return choice;

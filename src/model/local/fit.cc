@@ -104,11 +104,13 @@ Result<EngineSettings> settings_for(const FitOptions& options) {
   wish.environment = options.environment;
   const CpuChoice cpu = TRY(choose_cpu(wish));
   settings.library = cpu.library;
-  settings.attention = cpu.attention;
+  settings.gpu = options.gpu ? cpu.gpu : "";
+  settings.attention = settings.gpu.empty() ? cpu.attention : "flash";
   if (options.home.empty()) return settings;
   auto kept = kept_settings(options.home, options.model_path, cpu.fingerprint);
   if (!kept) return settings;
   if (options.threads > 0) kept->threads = options.threads;  // the owner's word
+  if (!options.gpu && !kept->gpu.empty()) return settings;
   return std::move(*kept);
 }
 

@@ -25,6 +25,7 @@ struct FitOptions {
   std::vector<std::string> environment;  // of the child
   int context = 0;                       // tokens; 0: chosen
   int threads = 0;                       // 0: chosen
+  bool gpu = true;                       // a graphics processor may be used
 };
 
 // What was measured for this model (tune.h), or what was chosen for the machine.

@@ -101,9 +101,11 @@ struct LocalModel::State {
   bool ever_ran = false;
   std::string last_death;
   std::uintmax_t log_at = 0;  // where the latest child's lines begin in the log
+  std::string gpu_note;       // why the graphics processor is not used, for the description
   std::string memory_note;    // what the plan had to give up, for the description
 
   Status ensure(const model::Sink& sink, std::stop_token stop);
+  Status start(const EngineSettings& settings, const model::Sink& sink, std::stop_token stop);
   Status spawn(const std::string& library);
   Status load(const LoadRequest& request, const model::Sink& sink, std::stop_token stop);
   FitOptions fit_options() const;
@@ -138,6 +140,7 @@ FitOptions LocalModel::State::fit_options() const {
   fit.environment = options.environment;
   fit.context = options.context;
   fit.threads = options.threads;
+  fit.gpu = options.gpu;
   return fit;
 }
 
@@ -221,8 +224,8 @@ Status LocalModel::State::load(const LoadRequest& request, const model::Sink& si
       facts.load_ms = loaded->load_ms;
       facts.threads = loaded->threads;
       info.context = loaded->context;
-      info.description =
-          loaded->description + ", " + std::to_string(loaded->threads) + " threads" + memory_note;
+      info.description = loaded->description + ", " + std::to_string(loaded->threads) + " threads" +
+                         memory_note + gpu_note;
       return {};
     }
   }
@@ -312,7 +315,17 @@ Status LocalModel::State::ensure(const model::Sink& sink, std::stop_token stop) 
   if (socket && child.running()) return {};
   if (socket) note_death();  // it died while nobody asked it anything
   const EngineSettings chosen = TRY(settings_for(fit_options()));
-  const LoadRequest request = TRY(planned(chosen));
+  Status started = start(chosen, sink, stop);
+  if (started || chosen.gpu.empty() || stop.stop_requested()) return started;
+  // The graphics processor has too little memory for it, or its driver fails: the others can do it.
+  options.gpu = false;
+  gpu_note = ", without the graphics processor (" + started.error().message + ")";
+  return start(TRY(settings_for(fit_options())), sink, stop);
+}
+
+Status LocalModel::State::start(const EngineSettings& settings, const model::Sink& sink,
+                                std::stop_token stop) {
+  const LoadRequest request = TRY(planned(settings));
   for (int attempt = 1;; ++attempt) {
     const Status loaded = load(request, sink, stop);
     if (loaded || loaded.error().code != Code::unavailable || !socket) return loaded;

@@ -21,6 +21,7 @@ struct LocalOptions {
   std::string home;                      // KEEL_HOME: logs/engine.log and cpu.json
   int context = 0;                       // tokens; 0: chosen
   int threads = 0;                       // 0: chosen
+  bool gpu = true;                       // a graphics processor may be used
   bool drafts = true;                    // guess what comes next (LoadRequest)
   std::string program;                   // the program to run as engine; empty: this one
   std::string library;                   // the CPU library; empty: chosen (cpu.h)

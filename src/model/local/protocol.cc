@@ -142,6 +142,7 @@ Json done_json(const DoneEvent& done) {
 Result<LoadRequest> load_from_json(const Json& value) {
   return LoadRequest{TRY(json_string(value, "path")),
                      json_string_or(value, "library", ""),
+                     json_string_or(value, "gpu", ""),
                      static_cast<int>(json_int_or(value, "context", 0)),
                      static_cast<int>(json_int_or(value, "threads", 0)),
                      json_string_or(value, "attention", ""),
@@ -182,6 +183,7 @@ struct RequestToJson {
     return {{"do", "load"},
             {"path", r.path},
             {"library", r.library},
+            {"gpu", r.gpu},
             {"context", r.context},
             {"threads", r.threads},
             {"attention", r.attention},

@@ -25,6 +25,7 @@ rt::ChildOptions engine_child(const std::string& program, std::vector<std::strin
 struct LoadRequest {
   std::string path;     // of the GGUF
   std::string library;  // of the CPU backend; empty: none is loaded here
+  std::string gpu;      // of the GPU backend, which then holds all layers; empty: none
   int context = 0;      // tokens; 0: chosen from the model and the memory
   int threads = 0;      // 0: chosen from the machine
   // keel's own kernel to use (cpu.h), or one of llama.cpp's paths: "flash", or empty for the plain

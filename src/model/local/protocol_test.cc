@@ -59,9 +59,20 @@ TEST(Protocol, NonsenseIsAnError) {
 }
 
 TEST(Protocol, ALoadRequestComesBackAsItWas) {
-  const LoadRequest load{"/m.gguf", "/lib/libggml-cpu-x64.so", 4096, 3, "avx2", false, "/kv", 128,
-                         false,     std::int64_t{5} << 30,     true};
+  const LoadRequest load{"/m.gguf",
+                         "/lib/libggml-cpu-x64.so",
+                         "/lib/libggml-vulkan.so",
+                         4096,
+                         3,
+                         "avx2",
+                         false,
+                         "/kv",
+                         128,
+                         false,
+                         std::int64_t{5} << 30,
+                         true};
   const auto back = std::get<LoadRequest>(MUST(decode_request(encode(EngineRequest(load)))));
+  EXPECT_EQ(back.gpu, load.gpu);
   EXPECT_EQ(std::tie(back.path, back.library, back.context, back.threads, back.attention,
                      back.drafts, back.kv_folder),
             std::tie(load.path, load.library, load.context, load.threads, load.attention,

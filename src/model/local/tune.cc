@@ -135,9 +135,9 @@ std::string profile_path(const std::string& home) {
 
 Json to_json(const Trial& trial) {
   const EngineSettings& s = trial.settings;
-  return {{"library", s.library},       {"attention", s.attention},    {"threads", s.threads},
-          {"batch", s.batch},           {"repack", s.repack},          {"failed", trial.failed},
-          {"read_tps", trial.read_tps}, {"write_tps", trial.write_tps}};
+  return {{"gpu", s.gpu},           {"library", s.library},       {"attention", s.attention},
+          {"threads", s.threads},   {"batch", s.batch},           {"repack", s.repack},
+          {"failed", trial.failed}, {"read_tps", trial.read_tps}, {"write_tps", trial.write_tps}};
 }
 
 Result<EngineSettings> settings_from_json(const Json& value) {
@@ -149,8 +149,11 @@ Result<EngineSettings> settings_from_json(const Json& value) {
                 "Run keel model tune again.");
   }
   return EngineSettings{json_string_or(value, "library", ""),
-                        json_string_or(value, "attention", ""), static_cast<int>(threads),
-                        static_cast<int>(batch), json_bool_or(value, "repack", true)};
+                        json_string_or(value, "gpu", ""),
+                        json_string_or(value, "attention", ""),
+                        static_cast<int>(threads),
+                        static_cast<int>(batch),
+                        json_bool_or(value, "repack", true)};
 }
 
 Status keep(const TuneOptions& options, const std::string& machine, const Profile& profile) {
@@ -181,7 +184,7 @@ class Tuner {
 
   Result<Profile> run() {
     const SteadyTime start = std::chrono::steady_clock::now();
-    EngineSettings usual{cpu_.library, "flash", 0, 0, true};
+    EngineSettings usual{cpu_.library, cpu_.gpu, "flash", 0, 0, true};
     amounts_ = {0, kFirstTokens, 8};
     tell("a first look");
     const Trial first = run_trial(options_, usual, amounts_);
@@ -194,7 +197,21 @@ class Tuner {
     best_ = profile_.trials.front();
     for (const std::string& attention : {std::string(cpu_.attention), std::string()}) {
       if (attention.empty() && cpu_.attention.empty()) continue;
+      if (!attention.empty() && !usual.gpu.empty()) continue;  // the kernel is for processors
       TRY(vary([&](EngineSettings& s) { s.attention = attention; }));
+    }
+    if (!usual.gpu.empty()) {
+      TRY(vary([&](EngineSettings& s) {
+        s.gpu.clear();
+        s.attention = cpu_.attention;
+      }));
+    }
+    for (const GpuPath& gpu : cpu_.gpus) {
+      if (!gpu.usable || gpu.library == usual.gpu) continue;
+      TRY(vary([&](EngineSettings& s) {
+        s.gpu = gpu.library;
+        s.attention = "flash";
+      }));
     }
     for (const std::string& library : other_libraries())
       TRY(vary([&](EngineSettings& s) { s.library = library; }));
@@ -288,6 +305,12 @@ std::string settings_text(const EngineSettings& settings) {
                                     ? "flash attention"
                                     : "own attention (" + settings.attention + ")";
   std::string text = name + ", " + attention;
+  if (!settings.gpu.empty()) {
+    const std::string file = settings.gpu.substr(settings.gpu.rfind('/') + 1);
+    constexpr std::string_view gpu_prefix = "libggml-";
+    text = file.substr(file.starts_with(gpu_prefix) ? gpu_prefix.size() : 0);
+    text = text.substr(0, text.find('.')) + " with " + name + ", " + attention;
+  }
   if (settings.threads > 0)
     text +=
         ", " + std::to_string(settings.threads) + (settings.threads == 1 ? " thread" : " threads");
@@ -308,6 +331,7 @@ LoadRequest load_request(const std::string& model_path, int context,
   LoadRequest load;
   load.path = model_path;
   load.library = settings.library;
+  load.gpu = settings.gpu;
   load.context = context;
   load.threads = settings.threads;
   load.attention = settings.attention;
@@ -336,14 +360,21 @@ Result<EngineSettings> kept_settings(const std::string& home, const std::string&
 Result<Bench> bench(const TuneOptions& wish, const OnTrial& on_trial, std::stop_token stop) {
   const Ready ready = TRY(make_ready(wish));
   Bench result;
-  result.settings = {ready.cpu.library, ready.cpu.attention, 0, 0, true};
+  result.settings = {ready.cpu.library,
+                     ready.cpu.gpu,
+                     ready.cpu.gpu.empty() ? ready.cpu.attention : "flash",
+                     0,
+                     0,
+                     true};
   if (auto kept = kept_settings(wish.home, wish.model_path, ready.cpu.fingerprint))
     result.settings = std::move(*kept);
   MeasuringEngine engine;
   TRY(engine.start(ready.options, result.settings, 0));
   const LoadedEvent& loaded = engine.loaded();
   result.settings.threads = loaded.threads;
-  result.memory_bytes_per_second = kernel::memory_bandwidth(loaded.threads);
+  // What a graphics processor reads its own memory at is not measured.
+  if (result.settings.gpu.empty())
+    result.memory_bytes_per_second = kernel::memory_bandwidth(loaded.threads);
   int done = 0;
   for (const std::int64_t depth : limits::bench_depths) {
     const Amounts amounts{depth, limits::bench_read, limits::bench_write};

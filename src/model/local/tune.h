@@ -18,6 +18,7 @@ namespace keel::local {
 
 struct EngineSettings {
   std::string library;    // path of the CPU library
+  std::string gpu;        // path of the GPU library; empty: the processors compute everything
   std::string attention;  // as in LoadRequest
   int threads = 0;
   int batch = 0;
@@ -78,7 +79,7 @@ struct DepthSpeed {
 };
 struct Bench {
   EngineSettings settings;
-  double memory_bytes_per_second = 0.0;  // measured with as many threads
+  double memory_bytes_per_second = 0.0;  // measured with as many threads; 0: not measured
   std::vector<DepthSpeed> rows;
 };
 // With the settings that an answer would be computed with.
