@@ -242,6 +242,16 @@ inline constexpr std::size_t fetch_ratio_free_bytes = 1u << 20;
 inline constexpr long download_buffer_bytes = 256 << 10;  // handed on at once
 // kept of what comes with a status other than 2xx
 inline constexpr std::size_t download_error_bytes = 4u << 10;
+inline constexpr std::size_t net_idle_transfers = 16;  // kept with their connections, of a kind
+inline constexpr auto service_connect_time = 8s;
+inline constexpr auto service_first_byte_time = 60s;  // from the whole request to the answer's head
+inline constexpr auto service_idle_time = 60s;        // between two pieces of an answer
+inline constexpr std::size_t service_request_bytes = 64u << 20;
+inline constexpr std::size_t service_answer_bytes = 32u << 20;  // of an answer that is not streamed
+inline constexpr std::size_t service_error_bytes = 64u << 10;   // kept of a body that is no success
+inline constexpr std::size_t service_header_bytes = 16u << 10;  // of one value that is sent
+inline constexpr std::size_t sse_event_bytes = 8u << 20;        // one line; the data of one event
+inline constexpr std::size_t sse_field_bytes = 1024;            // an event's type or id
 
 // tool
 inline constexpr std::size_t tool_arguments_bytes = 256u << 10;
