@@ -250,8 +250,27 @@ inline constexpr std::size_t service_request_bytes = 64u << 20;
 inline constexpr std::size_t service_answer_bytes = 32u << 20;  // of an answer that is not streamed
 inline constexpr std::size_t service_error_bytes = 64u << 10;   // kept of a body that is no success
 inline constexpr std::size_t service_header_bytes = 16u << 10;  // of one value that is sent
-inline constexpr std::size_t sse_event_bytes = 8u << 20;        // one line; the data of one event
-inline constexpr std::size_t sse_field_bytes = 1024;            // an event's type or id
+inline constexpr std::size_t event_stream_bytes = 8u << 20;     // one line; the data of one event
+inline constexpr std::size_t event_field_bytes = 1024;          // an event's type or id
+
+// net/http
+inline constexpr std::size_t http_connections = 4096;       // beyond them those that ask give way
+inline constexpr std::size_t http_other_descriptors = 512;  // of the process, beside connections
+inline constexpr int http_backlog = 512;
+inline constexpr std::size_t http_head_bytes = 64u << 10;     // of a request
+inline constexpr std::size_t http_read_bytes = 64u << 10;     // at once
+inline constexpr std::size_t http_body_bytes = 32u << 20;     // of one request
+inline constexpr std::size_t http_bodies_bytes = 256u << 20;  // of all requests in work
+inline constexpr auto http_head_time = 10s;   // from the first byte of a request to its last header
+inline constexpr auto http_idle_time = 75s;   // of a connection between two requests
+inline constexpr auto http_stall_time = 30s;  // without a byte of a body, or taken of an answer
+inline constexpr auto http_body_time = 300s;  // for a whole body to arrive
+inline constexpr auto http_linger_time = 2s;  // for a client to take a last answer and leave
+inline constexpr std::size_t http_linger_bytes = 1u << 20;  // of what it still sends by then
+inline constexpr std::size_t http_workers = 256;            // handlers at once
+inline constexpr std::size_t http_waiting = 256;            // requests that wait for one
+inline constexpr auto http_worker_idle_time = 10s;
+inline constexpr std::size_t http_stream_bytes = 256u << 10;  // of one answer that wait to be sent
 
 // tool
 inline constexpr std::size_t tool_arguments_bytes = 256u << 10;

@@ -68,10 +68,10 @@ Status SseParser::take_field(std::string_view name, std::string_view value) {
     event_.data += '\n';
     has_data_ = true;
   } else if (name == "event") {
-    if (value.size() > limits::sse_field_bytes) return too_large(limits::sse_field_bytes);
+    if (value.size() > limits::event_field_bytes) return too_large(limits::event_field_bytes);
     event_.type = value.empty() ? "message" : std::string(value);
   } else if (name == "id") {
-    if (value.size() > limits::sse_field_bytes) return too_large(limits::sse_field_bytes);
+    if (value.size() > limits::event_field_bytes) return too_large(limits::event_field_bytes);
     if (value.find('\0') == value.npos) event_.id = std::string(value);
   } else if (name == "retry") {
     const bool digits =

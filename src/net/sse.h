@@ -2,7 +2,7 @@
 // arrive, split anywhere, and hands on each event when the blank line after it has come; what is
 // unfinished when the stream ends is no event.
 //
-// Not thread-safe; no I/O. Bounds: limits::sse_event_bytes, sse_field_bytes.
+// Not thread-safe; no I/O. Bounds: limits::event_stream_bytes, event_field_bytes.
 #pragma once
 
 #include <chrono>
@@ -29,7 +29,7 @@ class SseParser {
 
   // A line and all data of one event may have `event_bytes` each; more is Code::limit, after which
   // the parser is of no use.
-  explicit SseParser(std::size_t event_bytes = limits::sse_event_bytes)
+  explicit SseParser(std::size_t event_bytes = limits::event_stream_bytes)
       : event_bytes_(event_bytes) {}
   Status feed(std::string_view bytes, const Sink& sink);
 

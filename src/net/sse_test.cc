@@ -15,7 +15,7 @@ struct Seen {
 };
 
 Seen read_in_pieces(std::string_view stream, std::size_t piece,
-                    std::size_t bound = limits::sse_event_bytes) {
+                    std::size_t bound = limits::event_stream_bytes) {
   Seen seen;
   SseParser parser(bound);
   for (std::size_t at = 0; at < stream.size() && seen.status; at += piece) {
