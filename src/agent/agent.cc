@@ -9,6 +9,7 @@
 #include <set>
 #include <utility>
 
+#include "agent/compaction.h"
 #include "agent/turn.h"
 #include "base/limits.h"
 #include "base/text.h"
@@ -137,7 +138,18 @@ Json retrieval_json(const memory::Retrieval& retrieval) {
 }  // namespace
 
 struct Agent::State {
-  explicit State(AgentParts p) : parts(std::move(p)), journal(parts.database, parts.clock) {}
+  explicit State(AgentParts p) : parts(std::move(p)), journal(parts.database, parts.clock) {
+    if (!parts.compacts) return;
+    compaction =
+        std::make_unique<Compaction>(parts, journal,
+                                     [this](const std::string& conversation, std::stop_token stop,
+                                            const std::function<void()>& body) {
+                                       Lanes::Place place(lanes, conversation);
+                                       if (!place.wait(std::move(stop))) return false;
+                                       body();
+                                       return true;
+                                     });
+  }
 
   Result<Json> replay(const store::TurnRow& row, const EventSink& sink);
   Result<Json> end_unstarted(const store::TurnRow& row, const EventSink& sink);
@@ -148,6 +160,7 @@ struct Agent::State {
   AgentParts parts;
   store::Journal journal;
   Lanes lanes;
+  std::unique_ptr<Compaction> compaction;  // the last, so that it ends first
 };
 
 // A message that came before: its end as it was stored.
@@ -258,7 +271,12 @@ Result<Json> Agent::run(const TurnRequest& request, const EventSink& sink, std::
   if (!accepted.fresh) return state.take_up(std::move(row), sink, stop, true);
   Turn turn(state.parts, state.journal, std::move(row), sink, stop);
   if (!valid) turn.tell("The message had bytes that are not valid UTF-8; they were replaced.");
-  return turn.run();
+  Result<Json> result = turn.run();
+  if (result && state.compaction) {
+    state.compaction->consider(accepted.conversation, accepted.turn, turn.model(),
+                               turn.context_tokens());
+  }
+  return result;
 }
 
 Result<Recovered> Agent::recover(const EventSink& sink, std::stop_token stop) {

@@ -42,6 +42,7 @@ struct AgentParts {
   net::Client& net;
   std::string name = "Keel";
   std::vector<std::string> folders;  // for read_file and list_files
+  bool compacts = false;             // long conversations, in the background (compaction.h)
 };
 
 struct Recovered {

@@ -35,7 +35,7 @@ struct Routed {
   std::string reason;
 };
 struct Progress {
-  std::string phase;  // loading, reading, writing, tool, restarting
+  std::string phase;  // waiting, loading, reading, writing, tool, restarting
   std::int64_t done = 0;
   std::int64_t total = 0;
 };

@@ -64,6 +64,7 @@ struct HouseOptions {
   std::string folder;                   // empty: one of its own, removed at the end
   std::string script;
   std::int64_t context = 0;
+  bool compacts = false;
   std::function<void(std::int64_t)> after_commit;
   std::function<void()> after_effect;  // between the effect of append_line and its return
 };
@@ -163,7 +164,8 @@ class House {
                                                .tools = *tools,
                                                .net = *net,
                                                .name = "Keel",
-                                               .folders = {}});
+                                               .folders = {},
+                                               .compacts = options_.compacts});
   }
   void close() {
     agent.reset();

@@ -156,6 +156,11 @@ void Turn::on_model_event(const model::StreamEvent& event) {
   }
 }
 
+std::int64_t Turn::context_tokens() const {
+  if (record_.usage.empty()) return 0;
+  return record_.usage.back().prompt_tokens + record_.usage.back().completion_tokens;
+}
+
 bool Turn::out_of_time() const {
   return parts_.clock.steady() - start_ > limits::turn_time;
 }

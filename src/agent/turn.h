@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "agent/agent.h"
-#include "agent/context.h"
+#include "agent/context/context.h"
 #include "agent/record.h"
 #include "model/router.h"
 #include "store/journal.h"
@@ -37,6 +37,9 @@ class Turn {
   // The result object, or the error with which the turn failed (then recorded), or the one that
   // kept it from going on (then the turn stays open).
   Result<Json> run();
+  // After run(): the model that answered, and how much of its context prompt and answer took.
+  const std::string& model() const { return choice_.name; }
+  std::int64_t context_tokens() const;
   // Records that the turn failed, without running anything of it; returns the error.
   Result<Json> give_up(const Error& error);
 

@@ -49,7 +49,8 @@ Status Assembly::open_agent() {
   TRY(add_models(config_, *router_));
   if (!config_.route.default_model.empty()) router_->set_default(config_.route.default_model);
   agent_ = std::make_unique<agent::Agent>(agent::AgentParts{
-      clock_, *database_, *memory_, *router_, *tools_, *net_, config_.agent_name, config_.folders});
+      clock_, *database_, *memory_, *router_, *tools_, *net_, config_.agent_name, config_.folders,
+      /*compacts=*/true});
   return {};
 }
 

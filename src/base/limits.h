@@ -102,6 +102,7 @@ inline constexpr int engine_batch_tokens = 512;  // read at once
 inline constexpr int engine_reply_reserve =
     256;  // tokens of the context that a prompt must leave free
 inline constexpr std::size_t engine_queue = 64;       // requests that wait in the child
+inline constexpr std::size_t model_waiting = 64;      // requests that wait for a model to be free
 inline constexpr std::size_t engine_checkpoints = 8;  // of a conversation with a recurrent model
 inline constexpr std::size_t engine_parked =
     8;  // conversations kept in memory beside the current one
@@ -169,7 +170,12 @@ inline constexpr int recall_pages = 4;                       // put before the m
 inline constexpr std::size_t recall_page_bytes = 600;        // of each of them
 inline constexpr std::size_t tool_result_bytes = 48u << 10;  // of one result, as the model sees it
 inline constexpr std::size_t tool_result_cut_bytes =
-    512;                                        // a result is not cut below this to fit the context
+    512;                                      // a result is not cut below this to fit the context
+inline constexpr double compact_above = 0.6;  // of the context, from which on a summary is made
+inline constexpr double compact_keep = 0.25;  // of the conversation, its newest turns stay as is
+inline constexpr int summary_tokens = 320;    // that the model may write for one
+inline constexpr std::size_t summary_bytes = 4096;
+inline constexpr std::size_t compactions_waiting = 16;
 inline constexpr std::size_t known_urls = 512;  // of one conversation that tools may fetch
 inline constexpr std::size_t known_url_bytes = 2048;
 inline constexpr std::size_t tool_summary_bytes = 120;  // of a result, in the event

@@ -10,6 +10,8 @@ std::string_view stop_reason_name(StopReason reason) {
       return "tool_calls";
     case StopReason::max_tokens:
       return "max_tokens";
+    case StopReason::stop_text:
+      return "stop_text";
     case StopReason::cancelled:
       return "cancelled";
   }

@@ -3,7 +3,8 @@
 // demonstrations without a model), later cloud clients.
 //
 // Threads: generate() blocks the calling thread; the sink is called on that thread or one of the
-// model's, one call at a time. One generate() at a time for a model; others wait. A stop request
+// model's, one call at a time. One generate() at a time for a local model; others wait, the more
+// urgent for less (schedule.h). A stop request
 // ends it within one token, or 100 ms while the prompt is read, with StopReason::cancelled and what
 // was written so far.
 #pragma once
@@ -22,6 +23,10 @@ namespace keel::model {
 
 enum class ToolChoice { automatic, none, required };
 
+// Who waits for the answer, the most urgent first: the owner, a program through an API, nobody yet
+// (what the next answer begins with is read ahead), a job.
+enum class Priority { owner, client, ahead, background };
+
 struct Sampling {
   double temperature = 0.0;  // 0: greedy
   double top_p = 1.0;
@@ -36,13 +41,16 @@ struct Request {
   std::vector<msg::Item> items;  // system first, append-only within a conversation
   std::vector<msg::Tool> tools;  // canonical order, the same all through a conversation
   ToolChoice tool_choice = ToolChoice::automatic;
+  std::string tool;  // with ToolChoice::required: the one tool to call; empty: any
+  Priority priority = Priority::owner;
   // The last item's last block is keel's own note: whether a tool is needed is judged without it.
   bool ends_with_note = false;
   int max_tokens = 1024;
+  std::vector<std::string> stops;  // the answer's text ends before the first of these
   Sampling sampling;
 };
 
-enum class StopReason { end, tool_calls, max_tokens, cancelled };
+enum class StopReason { end, tool_calls, max_tokens, stop_text, cancelled };
 std::string_view stop_reason_name(StopReason reason);
 
 struct Usage {
@@ -65,12 +73,14 @@ struct Timings {
 struct Response {
   msg::Item item;  // role assistant: text, thinking, tool calls in the order they were written
   StopReason stop = StopReason::end;
+  std::string stopped_by;  // StopReason::stop_text: the one of Request::stops
   Usage usage;
   Timings timings;
 };
 
 struct Progress {
-  std::string phase;  // "loading" (per mille), "reading" (tokens), "restarting"
+  // "waiting" (for others to be answered), "loading" (per mille), "reading" (tokens), "restarting"
+  std::string phase;
   std::int64_t done = 0;
   std::int64_t total = 0;
 };

@@ -186,6 +186,14 @@ class Applier {
           "UPDATE conversation SET window_start = MAX(window_start, ?2) WHERE name = ?1"));
       TRY(update.bind(1, change_.conversation).bind(2, *change_.window_start).run());
     }
+    if (change_.summary) {
+      Statement update =
+          TRY(connection_.prepare("UPDATE conversation SET summary = ?2, summary_integrity = ?3, "
+                                  "summary_confidentiality = ?4 WHERE name = ?1"));
+      update.bind(1, change_.conversation).bind(2, change_.summary->text);
+      update.bind(3, change_.summary->integrity).bind(4, change_.summary->confidentiality);
+      TRY(update.run());
+    }
     return {};
   }
 
@@ -304,7 +312,7 @@ std::string_view turn_state_name(TurnState state) {
 bool Change::empty() const {
   return !state && !begins_attempt && !model && items.empty() && cuts.empty() && steps.empty() &&
          intents.empty() && results.empty() && usage.empty() && !outbox && !result && !error &&
-         !prefix && !announced && !window_start && !hide_items && !delivered &&
+         !prefix && !announced && !window_start && !summary && !hide_items && !delivered &&
          delivered_rows.empty();
 }
 
@@ -342,13 +350,15 @@ Result<std::vector<TurnRow>> Journal::open_turns() {
 Result<ConversationRow> Journal::conversation(std::string_view name) {
   return database_.read([&](Connection& connection) -> Result<ConversationRow> {
     Statement select = TRY(connection.prepare(
-        "SELECT system, identity_hash, window_start FROM conversation WHERE name = ?1"));
+        "SELECT system, identity_hash, window_start, summary, summary_integrity, "
+        "summary_confidentiality FROM conversation WHERE name = ?1"));
     ConversationRow row;
     row.name = std::string(name);
     if (TRY(select.bind(1, name).step())) {
       row.system = select.text(0);
       row.identity_hash = select.text(1);
       row.window_start = select.integer(2);
+      row.summary = {select.text(3), select.text(4), select.text(5)};
     }
     return row;
   });

@@ -55,11 +55,19 @@ struct TurnRow {
   WallMs ended_ms = 0;
 };
 
+// What stands for the items before window_start.
+struct SummaryRow {
+  std::string text;  // empty: there is none
+  std::string integrity = "owner";
+  std::string confidentiality = "open";
+};
+
 struct ConversationRow {
   std::string name;
   std::string system;  // empty until the first turn was rendered
   std::string identity_hash;
   std::int64_t window_start = 0;
+  SummaryRow summary;
 };
 
 struct ItemRow {
@@ -158,6 +166,7 @@ struct Change {
   std::optional<Prefix> prefix;          // frozen text and the identity it holds
   std::optional<std::string> announced;  // hash of an identity told in a note
   std::optional<std::int64_t> window_start;
+  std::optional<SummaryRow> summary;
   bool hide_items = false;                  // of this turn
   bool delivered = false;                   // the outbox row is sent
   std::vector<std::string> delivered_rows;  // other outbox rows that were handed over now

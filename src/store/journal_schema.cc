@@ -116,10 +116,17 @@ CREATE INDEX usage_turn ON usage(turn);
 CREATE INDEX usage_at ON usage(at_ms);
 )sql";
 
+// What stands for the turns that no longer fit.
+constexpr std::string_view schema_2 = R"sql(
+ALTER TABLE conversation ADD COLUMN summary TEXT NOT NULL DEFAULT '';
+ALTER TABLE conversation ADD COLUMN summary_integrity TEXT NOT NULL DEFAULT 'owner';
+ALTER TABLE conversation ADD COLUMN summary_confidentiality TEXT NOT NULL DEFAULT 'open';
+)sql";
+
 }  // namespace
 
 std::vector<Migration> journal_migrations() {
-  return {{"journal", 1, schema_1}};
+  return {{"journal", 1, schema_1}, {"journal", 2, schema_2}};
 }
 
 }  // namespace keel::store

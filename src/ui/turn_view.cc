@@ -40,6 +40,7 @@ std::string progress_text(const agent::Progress& progress) {
                        thousands(progress.total));
   }
   if (progress.phase == "writing") return "thinking";
+  if (progress.phase == "waiting") return "waiting for another answer to end";
   if (progress.phase == "restarting") return "restarting the engine";
   return safe_line(progress.phase);
 }

@@ -124,7 +124,8 @@ class Engine {
     running_ = 0;
     if (!response) return refuse(request.id, response.error());
     emit(DoneEvent{request.id, *response});
-    context_->save();
+    // What works in the background is not worth the writing: nobody waits when it is read again.
+    if (request.request.priority != model::Priority::background) context_->save();
   }
 
   void handle(const CountRequest& request) {

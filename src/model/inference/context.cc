@@ -253,7 +253,7 @@ Result<int> Context::evaluated(int code, const Token* tokens, std::size_t count)
 }
 
 Result<ReadOutcome> Context::read(const std::string& conversation, const std::vector<Token>& tokens,
-                                  const OnProgress& progress) {
+                                  const OnProgress& progress, bool background) {
   if (tokens.empty()) return fail(Code::invalid_argument, "there is nothing to read");
   if (tokens.size() >= n_ctx_) {
     return fail(Code::limit, "the context of " + std::to_string(n_ctx_) + " tokens is full");
@@ -261,6 +261,7 @@ Result<ReadOutcome> Context::read(const std::string& conversation, const std::ve
   fit_threads();
   drop_drafts();
   switch_to(conversation, tokens);
+  background_ = background;
   const std::size_t kept = keep_shared(tokens);
   ReadOutcome outcome{kept, 0, false};
   std::size_t passing = 0;

@@ -63,9 +63,12 @@ class Context {
   std::int64_t cache_bytes() const;  // of one token, an upper bound
 
   // Afterwards the cache holds exactly `tokens` as `conversation`, with logits for the last one.
-  // Tokens that were evaluated before are kept.
+  // Tokens that were evaluated before are kept. A conversation in the background never takes the
+  // room in memory that one in the foreground needs to come back.
   Result<ReadOutcome> read(const std::string& conversation, const std::vector<Token>& tokens,
-                           const OnProgress& progress);
+                           const OnProgress& progress, bool background = false);
+  // Whether the live conversation is that one and begins with these tokens.
+  bool holds(const std::string& conversation, const std::vector<Token>& tokens) const;
   // One more token of the live conversation; false if interrupted. Tokens that are likely to come
   // after it may be evaluated with it; those that then do come cost nothing.
   Result<bool> append(Token token);
@@ -102,6 +105,7 @@ class Context {
     std::vector<std::uint8_t> state;
     std::size_t saved = 0;
     std::vector<Checkpoint> checkpoints;
+    bool background = false;
   };
   Context() = default;
   Status start(const LoadRequest& request);
@@ -137,6 +141,7 @@ class Context {
   rt::OtherCpuUse other_use_;
   std::atomic<bool> interrupted_{false};
   std::string live_;
+  bool background_ = false;  // the live conversation is
   std::vector<Token> ledger_;
   std::unique_ptr<KvFiles> files_;  // none: this model's state cannot be kept in parts
   Drafter drafter_;

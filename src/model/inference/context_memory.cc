@@ -90,6 +90,10 @@ bool Context::holds_window(std::size_t count) const {
   return count == 0 || window_from_ == 0 || count + 1 >= window_from_ + window_;
 }
 
+bool Context::holds(const std::string& conversation, const std::vector<Token>& tokens) const {
+  return live_ == conversation && common_prefix(ledger_, tokens) == tokens.size();
+}
+
 // The last token is always evaluated, because its logits are wanted.
 std::size_t Context::keep_shared(const std::vector<Token>& tokens) {
   return keep_prefix(std::min(common_prefix(ledger_, tokens), tokens.size() - 1));
@@ -151,16 +155,20 @@ void Context::park_live() {
   const std::size_t size = llama_state_seq_get_size(context_, 0);
   const std::size_t whole = with_checkpoints(size, checkpoints_);
   if (whole > parked_bytes_) return;
-  std::size_t held = 0;
-  std::size_t count = 0;
-  std::erase_if(parked_, [&](const Parked& p) {  // the latest stay, as far as there is room
-    held += with_checkpoints(p.state.size(), p.checkpoints);
-    return ++count >= limits::engine_parked || held + whole > parked_bytes_;
-  });
-  Parked parked{live_, ledger_, {}, saved_, checkpoints_};
+  Parked parked{live_, ledger_, {}, saved_, checkpoints_, background_};
   parked.state.resize(size);
   if (llama_state_seq_get_data(context_, parked.state.data(), size, 0) != size) return;
-  parked_.push_front(std::move(parked));
+  // Those of the foreground first, and of each kind the latest; they stay as far as there is room.
+  const auto place = background_ ? std::find_if(parked_.begin(), parked_.end(),
+                                                [](const Parked& p) { return p.background; })
+                                 : parked_.begin();
+  parked_.insert(place, std::move(parked));
+  std::size_t held = 0;
+  std::size_t count = 0;
+  std::erase_if(parked_, [&](const Parked& p) {
+    held += with_checkpoints(p.state.size(), p.checkpoints);
+    return ++count > limits::engine_parked || held > parked_bytes_;
+  });
 }
 
 bool Context::restore(Parked parked) {
@@ -241,9 +249,10 @@ bool Context::load_saved(const std::string& conversation, const std::vector<Toke
 // Makes the cache that shares most with `tokens` the live one; the other is parked, never a reason
 // to fail.
 void Context::switch_to(const std::string& conversation, const std::vector<Token>& tokens) {
-  if (live_ == conversation) return;
-  drafter_.cut(0);
-  std::size_t best = common_prefix(ledger_, tokens) + kWorthRestoring;
+  const std::size_t here = common_prefix(ledger_, tokens);
+  // It goes on, as nearly always; only one that was made shorter begins elsewhere.
+  if (live_ == conversation && here + kWorthRestoring >= ledger_.size()) return;
+  std::size_t best = here + kWorthRestoring;
   auto chosen = parked_.end();
   for (auto it = parked_.begin(); it != parked_.end(); ++it) {
     const std::size_t shared = common_prefix(it->ledger, tokens);
@@ -252,6 +261,8 @@ void Context::switch_to(const std::string& conversation, const std::vector<Token
       chosen = it;
     }
   }
+  if (live_ == conversation && chosen == parked_.end()) return;
+  drafter_.cut(0);
   Parked found;
   if (chosen != parked_.end()) {
     if (chosen->conversation == conversation) {
@@ -261,8 +272,10 @@ void Context::switch_to(const std::string& conversation, const std::vector<Token
       found = *chosen;  // another conversation with the same beginning keeps its own
     }
   }
-  park_live();
-  parked_.remove_if([&](const Parked& p) { return p.conversation == conversation; });
+  if (live_ != conversation) {
+    park_live();
+    parked_.remove_if([&](const Parked& p) { return p.conversation == conversation; });
+  }
   live_ = conversation;
   saved_ = on_disk_ = 0;
   if (!found.state.empty()) {

@@ -12,6 +12,7 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "model/inference/tool_wish.h"
+#include "model/stop_text.h"
 
 namespace keel::local {
 namespace {
@@ -45,6 +46,7 @@ struct Generator::Run {
   Prompt prompt;
   ReplyReader reader;
   Sampler sampler;
+  model::StopText stops;
   std::size_t max_tokens = 0;
   std::vector<Token> tokens;         // of the answer
   std::vector<std::size_t> offsets;  // where each begins in the raw answer
@@ -72,6 +74,7 @@ struct Generator::Run {
         reader({prompt.tagged_json ? prompt.tool_names : std::vector<std::string>{},
                 prompt.starts_thinking}),
         sampler(vocab, asked.request.sampling),
+        stops(asked.request.stops),
         start(steady_now()) {}
 };
 
@@ -86,6 +89,9 @@ Result<model::Response> Generator::run(const GenerateRequest& request) {
   run.drafted = context_.drafter().proposed();
   run.accepted = context_.drafter().accepted();
   TRY(begin(run));
+  // What was to be read ahead is there, and perhaps more.
+  if (run.max_tokens == 0 && context_.holds(request.request.conversation, run.prompt.tokens))
+    return finish(run, Next::full);
   Next next = judges_tools(run) ? TRY(judge_tools(run)) : TRY(reread(run));
   if (next == Next::more && run.max_tokens == 0) next = Next::full;
   while (next == Next::more) next = TRY(step(run));
@@ -109,7 +115,8 @@ Status Generator::begin(Run& run) {
     TRY(run.sampler.set_grammar(run.prompt, run.prompt.grammar_lazy));
   }
   if (!run.request.resume.empty()) return replay(run);
-  if (run.prompt.tagged_json && run.prompt.call_required) return start_call(run, 0);
+  if (run.prompt.tagged_json && run.prompt.call_required)
+    return start_call(run, 0, run.request.request.tool);
   return {};
 }
 
@@ -172,7 +179,8 @@ Result<Generator::Next> Generator::read(Run& run, const std::vector<Token>& toke
     if (first) emit_(ProgressEvent{run.request.id, {"reading", done, total}});
   };
   const ReadOutcome outcome =
-      TRY(context_.read(run.request.request.conversation, tokens, progress));
+      TRY(context_.read(run.request.request.conversation, tokens, progress,
+                        run.request.request.priority == model::Priority::background));
   const auto prompt = static_cast<std::int64_t>(run.prompt.tokens.size());
   if (first) {
     run.usage.prompt_tokens = prompt;
@@ -216,6 +224,7 @@ Result<Generator::Next> Generator::step(Run& run) {
   push(run, token, run.reader.raw().size());
   const ReplyStep step = run.reader.feed(chat_.piece(token));
   report(run, step, false);
+  if (!run.stops.found().empty()) return Next::stopped;
   if (step.call_found) return after_call_found(run, step.call_at);
   if (run.reader.call_complete()) return after_call(run);
   if (step.text.find_first_of(".:\n") != std::string::npos && TRY(start_announced_call(run)))
@@ -341,10 +350,12 @@ Status Generator::replay_call(Run& run, std::size_t& index, std::size_t call_at)
 
 void Generator::report(Run& run, const ReplyStep& step, bool all) {
   const std::size_t fresh = run.tokens.size() - std::min(run.reported, run.tokens.size());
-  const bool visible = !step.text.empty() || !step.thinking.empty() || !step.tool_name.empty();
+  std::string text = run.stops.pass(step.text);
+  if (all) text += run.stops.flush();
+  const bool visible = !text.empty() || !step.thinking.empty() || !step.tool_name.empty();
   if (!visible && !all && fresh < kTokensPerEvent) return;
   DeltaEvent event{run.request.id,
-                   step.text,
+                   std::move(text),
                    step.thinking,
                    step.tool_name,
                    static_cast<std::int64_t>(run.reported),
@@ -383,6 +394,7 @@ Result<Generator::Next> Generator::native_step(Run& run, Token token) {
     return Next::end;
   }
   if (ms_between(run.parsed, steady_now()) > kNativeParseMs) native_report(run, true);
+  if (!run.stops.found().empty()) return Next::stopped;
   if (run.tokens.size() >= run.max_tokens) return Next::full;
   return TRY(context_.append(token)) ? Next::more : Next::cancelled;
 }
@@ -420,6 +432,20 @@ void Generator::native_report(Run& run, bool partial) {
 
 // --- the end
 
+// An answer that a stop text ended: its first `count` bytes of text.
+void Generator::cut_text(msg::Item& item, std::size_t count) {
+  for (std::size_t i = 0; i < item.blocks.size(); ++i) {
+    auto* text = std::get_if<msg::Text>(&item.blocks[i]);
+    if (text == nullptr) continue;
+    if (text->text.size() >= count) {
+      text->text.resize(count);
+      item.blocks.resize(i + 1);
+      return;
+    }
+    count -= text->text.size();
+  }
+}
+
 model::Response Generator::finish(Run& run, Next why) {
   model::Response response;
   if (run.request.exact_tokens) {
@@ -429,7 +455,13 @@ model::Response Generator::finish(Run& run, Next why) {
     response.item = run.reader.item();
   } else {
     native_report(run, why != Next::end);
+    report(run, {}, true);
     response.item = run.native;
+  }
+  if (!run.stops.found().empty()) {
+    why = Next::stopped;
+    cut_text(response.item, run.stops.passed());
+    response.stopped_by = run.stops.found();
   }
   response.item.role = msg::Role::assistant;
   bool calls = false;
@@ -442,6 +474,9 @@ model::Response Generator::finish(Run& run, Next why) {
   switch (why) {
     case Next::cancelled:
       response.stop = model::StopReason::cancelled;
+      break;
+    case Next::stopped:
+      response.stop = model::StopReason::stop_text;
       break;
     case Next::full:
       response.stop = model::StopReason::max_tokens;

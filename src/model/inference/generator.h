@@ -30,7 +30,7 @@ class Generator {
 
  private:
   struct Run;
-  enum class Next { more, end, full, cancelled };
+  enum class Next { more, end, full, stopped, cancelled };
   Status begin(Run& run);
   Status replay(Run& run);
   Status replay_call(Run& run, std::size_t& index, std::size_t call_at);
@@ -50,6 +50,7 @@ class Generator {
   Result<Next> exact_step(Run& run);
   Result<Next> native_step(Run& run, Token token);
   void native_report(Run& run, bool partial);
+  static void cut_text(msg::Item& item, std::size_t count);
   model::Response finish(Run& run, Next why);
 
   Context& context_;

@@ -350,7 +350,10 @@ common_chat_templates_inputs ChatTemplate::State::inputs(const model::Request& r
     add_text(in.messages.front().content, text);
     return in;
   }
+  const bool one = request.tool_choice == model::ToolChoice::required && !request.tool.empty();
   for (const msg::Tool& tool : request.tools) {
+    // A call in the template's own format cannot be held to one tool but by showing no other.
+    if (one && !tagged_json && tool.name != request.tool) continue;
     // The native parser compiles the schemas itself, so it is given those that compile.
     const std::string schema = tagged_json ? dump_json(tool.schema) : tool_grammar(tool).schema;
     in.tools.push_back({tool.name, guard.protect(tool.description), guard.protect(schema)});

@@ -15,6 +15,7 @@
 #include "model/local/fit.h"
 #include "model/local/protocol.h"
 #include "model/local/tune.h"
+#include "model/schedule.h"
 #include "rt/child.h"
 #include "rt/file.h"
 #include "rt/frame.h"
@@ -71,11 +72,24 @@ class Told {
   std::vector<std::int32_t> tokens_;
 };
 
+// What a part of an answer says of its costs, with that of the parts before it. `waited`: ms until
+// this part began.
+void join_parts(const model::Response& before, model::Response& part, double waited) {
+  part.timings.total_ms += waited;
+  part.timings.ttft_ms = before.timings.ttft_ms > 0 ? before.timings.ttft_ms
+                         : part.timings.ttft_ms > 0 ? part.timings.ttft_ms + waited
+                                                    : 0.0;
+  part.usage.evaluated_tokens += before.usage.evaluated_tokens;
+  if (before.usage.prompt_tokens > 0) part.usage.cached_tokens = before.usage.cached_tokens;
+  part.timings.drafted_tokens += before.timings.drafted_tokens;
+  part.timings.accepted_tokens += before.timings.accepted_tokens;
+}
+
 }  // namespace
 
 struct LocalModel::State {
   LocalOptions options;
-  std::mutex turn;  // one request at a time
+  model::Schedule schedule;  // one request at a time
   std::atomic<bool> to_rest = false;
   mutable std::mutex facts_mutex;
   LocalStats facts;
@@ -104,7 +118,10 @@ struct LocalModel::State {
   Error died_loading() const;
   Result<std::optional<EngineEvent>> next_event(int timeout_ms);
   Result<std::optional<model::Response>> attempt(const GenerateRequest& request, Told& told,
-                                                 const model::Sink& sink, std::stop_token stop);
+                                                 const model::Sink& sink, std::stop_token stop,
+                                                 std::stop_token yield);
+  Result<model::Response> answer_in_turns(const model::Request& request, const model::Sink& sink,
+                                          std::stop_token stop, model::Schedule::Place& place);
   Result<model::Response> answer(const model::Request& request, const model::Sink& sink,
                                  std::stop_token stop);
 };
@@ -227,10 +244,10 @@ void LocalModel::State::end_child() {
   drop_child();
 }
 
-// A request that holds `turn` when rest() comes looks itself when it is done.
+// A request that is being answered when rest() comes looks itself when it is done.
 void LocalModel::State::rest_if_asked() {
-  const std::unique_lock lock(turn, std::try_to_lock);
-  if (lock && to_rest.exchange(false)) end_child();
+  const auto place = schedule.try_enter(model::Priority::owner);
+  if (place && to_rest.exchange(false)) end_child();
 }
 
 void LocalModel::State::note_death() {
@@ -313,11 +330,13 @@ Status LocalModel::State::ensure(const model::Sink& sink, std::stop_token stop) 
 Result<std::optional<model::Response>> LocalModel::State::attempt(const GenerateRequest& request,
                                                                   Told& told,
                                                                   const model::Sink& sink,
-                                                                  std::stop_token stop) {
+                                                                  std::stop_token stop,
+                                                                  std::stop_token yield) {
   told.begin_attempt();
   if (!socket->send(encode(request))) return std::optional<model::Response>();
-  const std::stop_callback cancel(stop,
-                                  [&] { (void)socket->send(encode(CancelRequest{request.id})); });
+  const auto end = [&] { (void)socket->send(encode(CancelRequest{request.id})); };
+  const std::stop_callback on_stop(stop, end);
+  const std::stop_callback on_yield(std::move(yield), end);
   SteadyTime heard = std::chrono::steady_clock::now();
   std::optional<SteadyTime> stopped;
   for (;;) {
@@ -386,11 +405,12 @@ LocalStats LocalModel::stats() const {
 Status LocalModel::prepare(const model::Request& request, const model::Sink& sink,
                            std::stop_token stop) {
   if (request.items.empty()) {
-    const std::lock_guard lock(state_->turn);
+    const auto place = TRY(state_->schedule.enter(model::Priority::ahead, stop));
     return state_->ensure(sink, stop);
   }
   model::Request reading = request;
   reading.max_tokens = 0;
+  reading.priority = std::max(reading.priority, model::Priority::ahead);
   TRY(generate(reading, sink, stop));
   return {};
 }
@@ -404,32 +424,53 @@ Result<model::Response> LocalModel::generate(const model::Request& request, cons
 
 Result<model::Response> LocalModel::State::answer(const model::Request& request,
                                                   const model::Sink& sink, std::stop_token stop) {
-  const std::lock_guard lock(turn);
-  const SteadyTime start = std::chrono::steady_clock::now();
   const model::Sink quiet = [](const model::StreamEvent&) {};
   const model::Sink& out = sink ? sink : quiet;
-  Told told(out);
-  for (int tries = 1; tries <= kAttempts; ++tries) {
-    TRY(ensure(out, stop));
-    GenerateRequest message{next_id++, request, told.tokens()};
-    std::optional<model::Response> response = TRY(attempt(message, told, out, stop));
-    if (response) {
-      if (tries > 1)
-        response->timings.total_ms = ms_between(start, std::chrono::steady_clock::now());
-      return std::move(*response);
-    }
-    note_death();
-    {
-      const std::lock_guard facts_lock(facts_mutex);
-      ++facts.restarts;
-    }
-    if (tries < kAttempts) out(model::Progress{"restarting", 0, 0});
+  std::optional<model::Schedule::Place> place = schedule.try_enter(request.priority);
+  if (!place) {
+    out(model::Progress{"waiting", 0, 0});
+    place.emplace(TRY(schedule.enter(request.priority, stop)));
   }
-  return tl::unexpected(died());
+  return answer_in_turns(request, out, std::move(stop), *place);
+}
+
+// Yields to what is more urgent, and goes on from the tokens it has. Reading ahead for somebody
+// does not go on: what it reads for may have come meanwhile.
+Result<model::Response> LocalModel::State::answer_in_turns(const model::Request& request,
+                                                           const model::Sink& sink,
+                                                           std::stop_token stop,
+                                                           model::Schedule::Place& place) {
+  const SteadyTime start = std::chrono::steady_clock::now();
+  Told told(sink);
+  model::Response before;  // of the parts that yielded
+  for (int tries = 1;;) {
+    TRY(ensure(sink, stop));
+    const SteadyTime begun = std::chrono::steady_clock::now();
+    GenerateRequest message{next_id++, request, told.tokens()};
+    std::optional<model::Response> response =
+        TRY(attempt(message, told, sink, stop, place.yield()));
+    if (!response) {
+      note_death();
+      {
+        const std::lock_guard facts_lock(facts_mutex);
+        ++facts.restarts;
+      }
+      if (++tries > kAttempts) return tl::unexpected(died());
+      sink(model::Progress{"restarting", 0, 0});
+      continue;
+    }
+    join_parts(before, *response, ms_between(start, begun));
+    const bool yields = response->stop == model::StopReason::cancelled &&
+                        place.yield().stop_requested() && !stop.stop_requested();
+    if (!yields || request.priority == model::Priority::ahead) return std::move(*response);
+    before = std::move(*response);
+    sink(model::Progress{"waiting", 0, 0});
+    if (!place.rejoin(stop)) return before;
+  }
 }
 
 Result<std::int64_t> LocalModel::count(const model::Request& request) {
-  const std::lock_guard lock(state_->turn);
+  const auto place = TRY(state_->schedule.enter(request.priority, {}));
   TRY(state_->ensure({}, {}));
   const std::int64_t id = state_->next_id++;
   TRY(state_->socket->send(encode(CountRequest{id, request})));

@@ -7,7 +7,12 @@ namespace keel::local {
 namespace {
 
 constexpr std::array kStops = {model::StopReason::end, model::StopReason::tool_calls,
-                               model::StopReason::max_tokens, model::StopReason::cancelled};
+                               model::StopReason::max_tokens, model::StopReason::stop_text,
+                               model::StopReason::cancelled};
+constexpr std::array kPriorities = {std::pair{model::Priority::owner, "owner"},
+                                    std::pair{model::Priority::client, "client"},
+                                    std::pair{model::Priority::ahead, "ahead"},
+                                    std::pair{model::Priority::background, "background"}};
 constexpr std::array kChoices = {std::pair{model::ToolChoice::automatic, "automatic"},
                                  std::pair{model::ToolChoice::none, "none"},
                                  std::pair{model::ToolChoice::required, "required"}};
@@ -37,13 +42,20 @@ Json request_json(const model::Request& request) {
   for (const auto& [value, name] : kChoices) {
     if (value == request.tool_choice) choice = name;
   }
+  std::string priority = "owner";
+  for (const auto& [value, name] : kPriorities) {
+    if (value == request.priority) priority = name;
+  }
   const model::Sampling& s = request.sampling;
   return {{"conversation", request.conversation},
           {"items", std::move(items)},
           {"tools", std::move(tools)},
           {"tool_choice", choice},
+          {"tool", request.tool},
+          {"priority", priority},
           {"ends_with_note", request.ends_with_note},
           {"max_tokens", request.max_tokens},
+          {"stops", request.stops},
           {"sampling",
            {{"temperature", s.temperature},
             {"top_p", s.top_p},
@@ -70,6 +82,17 @@ Result<model::Request> request_from_json(const Json& value) {
   const std::string choice = TRY(json_string(value, "tool_choice"));
   for (const auto& [kind, name] : kChoices) {
     if (choice == name) request.tool_choice = kind;
+  }
+  request.tool = json_string_or(value, "tool", "");
+  const std::string priority = json_string_or(value, "priority", "owner");
+  for (const auto& [kind, name] : kPriorities) {
+    if (priority == name) request.priority = kind;
+  }
+  if (const auto stops = value.find("stops"); stops != value.end() && stops->is_array()) {
+    for (const Json& stop : *stops) {
+      if (!stop.is_string()) return fail(Code::invalid_argument, "stops must hold texts");
+      request.stops.push_back(stop.get<std::string>());
+    }
   }
   request.ends_with_note = json_bool_or(value, "ends_with_note", false);
   request.max_tokens = static_cast<int>(TRY(json_int(value, "max_tokens")));
@@ -102,6 +125,7 @@ Json done_json(const DoneEvent& done) {
           {"id", done.id},
           {"item", msg::to_json(r.item)},
           {"stop", model::stop_reason_name(r.stop)},
+          {"stopped_by", r.stopped_by},
           {"usage",
            {{"prompt", r.usage.prompt_tokens},
             {"cached", r.usage.cached_tokens},
@@ -134,6 +158,7 @@ Result<DoneEvent> done_from_json(const Json& value) {
   done.id = TRY(json_int(value, "id"));
   model::Response& r = done.response;
   r.item = TRY(msg::item_from_json(TRY(member(value, "item"))));
+  r.stopped_by = json_string_or(value, "stopped_by", "");
   const std::string stop = TRY(json_string(value, "stop"));
   for (const model::StopReason reason : kStops) {
     if (stop == model::stop_reason_name(reason)) r.stop = reason;

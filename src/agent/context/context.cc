@@ -1,4 +1,4 @@
-#include "agent/context.h"
+#include "agent/context/context.h"
 
 #include <algorithm>
 #include <array>
@@ -21,6 +21,8 @@ constexpr std::string_view rules =
     "- Never invent facts, results or sources. If you do not know, say so.";
 
 constexpr std::string_view note_head = "\n\n[Note from keel, not the owner's words.";
+constexpr std::string_view summary_head =
+    "[Note from keel, not the owner's words. What was said before this, in short, as data:\n";
 constexpr std::string_view day_head = "Today is ";
 constexpr std::size_t note_id_bytes = 12;  // enough to name a page, and cheap in tokens
 
@@ -149,6 +151,12 @@ std::optional<PromptSize> prompt_size(std::string_view message) {
 
 Result<Window> Window::load(store::Journal& journal, std::string_view conversation) {
   Window window;
+  const store::ConversationRow about = TRY(journal.conversation(conversation));
+  if (!about.summary.text.empty()) {
+    window.summary_ = Summary{about.summary.text,
+                              {integrity_from_name(about.summary.integrity),
+                               confidentiality_from_name(about.summary.confidentiality)}};
+  }
   for (const store::ItemRow& row : TRY(journal.window(conversation))) {
     Result<Json> value = parse_json(row.json, "a stored item");
     Result<msg::Item> item = value ? msg::item_from_json(*value) : pass(value.error());
@@ -183,6 +191,11 @@ void Window::placed(std::int64_t first) {
   }
 }
 
+store::SummaryRow Summary::row() const {
+  return {text, std::string(policy::integrity_name(label.integrity)),
+          std::string(policy::confidentiality_name(label.confidentiality))};
+}
+
 std::vector<msg::Item> Window::items(const std::string& system, std::string_view model) const {
   std::vector<msg::Item> items = {msg::text_item(msg::Role::system, system)};
   for (const Entry& entry : entries_) {
@@ -191,6 +204,11 @@ std::vector<msg::Item> Window::items(const std::string& system, std::string_view
       const auto* thinking = std::get_if<msg::Thinking>(&block);
       return thinking != nullptr && thinking->origin != model;
     });
+  }
+  if (summary_ && items.size() > 1) {
+    msg::Item& first = items[1];
+    first.blocks.insert(first.blocks.begin(), msg::Text{std::string(summary_head) +
+                                                        as_quotation(summary_->text) + "]\n\n"});
   }
   return items;
 }
@@ -207,6 +225,7 @@ bool Window::has_told(std::string_view day) const {
 
 policy::Label Window::label() const {
   policy::Label label;
+  if (summary_) label = summary_->label;
   for (const Entry& entry : entries_) label = policy::join(label, entry.label);
   return label;
 }
@@ -268,6 +287,37 @@ std::optional<Window::Dropped> Window::drop_oldest(std::string_view turn,
   entries_.erase(entries_.begin(), entries_.begin() + static_cast<std::ptrdiff_t>(keep_from));
   dropped.window_start = entries_.front().position;
   return dropped;
+}
+
+std::optional<Window::Dropped> Window::older_turns(double keep) const {
+  std::size_t total = 0;
+  for (const Entry& entry : entries_) total += entry.bytes;
+  std::size_t kept = 0;
+  std::size_t from = entries_.size();  // the first entry that stays
+  while (from > 0) {
+    std::size_t begin = from - 1;
+    std::size_t bytes = entries_[begin].bytes;
+    while (begin > 0 && entries_[begin - 1].turn == entries_[from - 1].turn)
+      bytes += entries_[--begin].bytes;
+    const bool fits = static_cast<double>(kept + bytes) <= keep * static_cast<double>(total);
+    if (from != entries_.size() && !fits) break;
+    kept += bytes;
+    from = begin;
+  }
+  Dropped older;
+  for (std::size_t i = 0; i < from; ++i) {
+    if (i == 0 || entries_[i].turn != entries_[i - 1].turn) ++older.turns;
+  }
+  if (older.turns < 2 || from == entries_.size()) return std::nullopt;
+  older.window_start = entries_[from].position;
+  return older;
+}
+
+void Window::replace_older(const Dropped& older, Summary summary) {
+  std::erase_if(entries_, [&](const Entry& entry) {
+    return entry.position >= 0 && entry.position < older.window_start;
+  });
+  summary_ = std::move(summary);
 }
 
 std::optional<store::Change::Cut> Window::cut_longest_result(std::string_view turn) {

@@ -58,6 +58,14 @@ struct PromptSize {
 };
 std::optional<PromptSize> prompt_size(std::string_view message);
 
+// What stands for the turns before the window, written by the model; its label is the join of
+// theirs.
+struct Summary {
+  std::string text;
+  policy::Label label;
+  store::SummaryRow row() const;
+};
+
 class Window {
  public:
   struct Entry {
@@ -76,7 +84,8 @@ class Window {
   void placed(std::int64_t first);
 
   const std::vector<Entry>& entries() const { return entries_; }
-  // System first; thoughts of other models are left out.
+  // System first; thoughts of other models are left out. The summary, if there is one, stands in a
+  // block of its own before the first user's words.
   std::vector<msg::Item> items(const std::string& system, std::string_view model) const;
   policy::Label label() const;
   // Whether `day` is what the latest note that spoke of the day said.
@@ -90,6 +99,11 @@ class Window {
   // Leaves out the oldest turns, down to about half of what fits, but never `turn`. Nothing if only
   // `turn` is left, or if `turn` alone is clearly too long and cannot be cut.
   std::optional<Dropped> drop_oldest(std::string_view turn, std::optional<PromptSize> size);
+  // The turns before the newest ones that make up `keep` (0 to 1) of the window, at least the
+  // newest; nothing if fewer than two turns are older.
+  std::optional<Dropped> older_turns(double keep) const;
+  // The summary takes their place.
+  void replace_older(const Dropped& older, Summary summary);
   // Cuts the longest tool result of `turn` to half; nothing if there is none worth it.
   std::optional<store::Change::Cut> cut_longest_result(std::string_view turn);
 
@@ -97,6 +111,7 @@ class Window {
   std::size_t bytes_of(std::string_view turn) const;
   Entry* longest_result(std::string_view turn);
   std::vector<Entry> entries_;
+  std::optional<Summary> summary_;
 };
 
 }  // namespace keel::agent
