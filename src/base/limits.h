@@ -206,6 +206,16 @@ inline constexpr auto connect_wait = 2s;  // for the daemon's greeting
 
 inline constexpr auto daemon_ready_wait = 180s;  // of keel chat, for a daemon that is starting
 
+// gateway/api
+inline constexpr std::size_t token_min_bytes = 32;
+inline constexpr std::size_t token_max_bytes = 512;
+inline constexpr std::size_t token_guesses = 10;  // different wrong tokens of one address ...
+inline constexpr auto token_guess_time = 60s;     // ... within this time
+inline constexpr std::size_t token_guess_addresses = 1024;  // remembered
+inline constexpr auto ping_time = 5s;         // of silence in a stream, before a sign of life
+inline constexpr auto answer_head_time = 1s;  // after that a stream begins without knowing more
+inline constexpr int answer_default_tokens = 4096;  // where a client sets no bound
+
 // memory
 inline constexpr std::size_t memory_body_bytes = 1u << 20;  // one page
 inline constexpr std::size_t memory_title_bytes = 200;      // longer ones are shortened
@@ -276,7 +286,7 @@ inline constexpr std::size_t http_linger_bytes = 1u << 20;  // of what it still 
 inline constexpr std::size_t http_workers = 256;            // handlers at once
 inline constexpr std::size_t http_waiting = 256;            // requests that wait for one
 inline constexpr auto http_worker_idle_time = 10s;
-inline constexpr std::size_t http_stream_bytes = 256u << 10;  // of one answer that wait to be sent
+inline constexpr std::size_t http_stream_bytes = 1u << 20;  // of one answer that wait to be sent
 
 // tool
 inline constexpr std::size_t tool_arguments_bytes = 256u << 10;
