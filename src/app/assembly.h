@@ -68,8 +68,8 @@ class Assembly {
 };
 
 // The models of keel.toml, also those that it gains later. A kind that this program cannot run is
-// an error with its line.
-Status add_models(const config::Config& config, model::Router& router);
+// an error with its line; with route.local_only, models that run elsewhere are left out.
+Status add_models(const config::Config& config, model::Router& router, net::Client& net);
 // Every tool, one line each.
 Status add_tools(tool::Registry& registry);
 

@@ -52,6 +52,15 @@ inline constexpr int store_value_bytes = 64 << 20;  // one text or blob
 inline constexpr std::size_t store_quick_check_bytes =
     16u << 20;  // larger files are not checked when opened
 
+// model/cloud
+inline constexpr int cloud_attempts = 4;  // of one request, while nothing of an answer has come
+inline constexpr auto cloud_retry_wait = 500ms;  // doubled at each attempt
+inline constexpr auto cloud_retry_wait_max = 8s;
+inline constexpr auto cloud_server_wait = 60s;        // that a server may ask for
+inline constexpr auto cloud_first_byte_time = 10min;  // a long prompt is read before the first
+inline constexpr auto cloud_idle_time = 2min;         // between two pieces of an answer
+inline constexpr std::size_t cloud_affinity_bytes = 24;  // of a conversation's hash
+
 // model/kernel
 inline constexpr std::size_t bandwidth_bytes = 256u << 20;  // read to measure the memory
 
@@ -155,6 +164,22 @@ inline constexpr std::size_t shelf_state_bytes = 1u << 20;           // of the r
 inline constexpr std::size_t shelf_spans = 4096;                     // missing pieces in it
 inline constexpr std::uint64_t shelf_disk_kept_bytes = 200'000'000;  // left free beside the file
 inline constexpr std::uint64_t shelf_system_bytes = 1'500'000'000;   // for the rest of the machine
+
+// msg
+inline constexpr std::size_t error_shown_bytes = 300;      // of an answer that is no JSON
+inline constexpr std::size_t sse_event_bytes = 16u << 20;  // one event of a model's stream
+inline constexpr std::size_t stream_bytes = 64u << 20;     // of one answer's text and arguments
+inline constexpr std::size_t stream_blocks = 1024;         // of one answer
+inline constexpr std::size_t chat_stops = 4;               // stop sequences of one request
+inline constexpr std::size_t request_messages = 100'000;   // of one conversation
+// What the words for effort mean in tokens to think.
+inline constexpr std::int64_t think_minimal_tokens = 512;
+inline constexpr std::int64_t think_low_tokens = 1024;
+inline constexpr std::int64_t think_medium_tokens = 4096;
+inline constexpr std::int64_t think_high_tokens = 16384;
+inline constexpr std::int64_t think_xhigh_tokens = 32768;
+inline constexpr std::int64_t think_max_tokens = 65536;
+inline constexpr std::int64_t claude_think_least_tokens = 1024;  // of a budget
 
 // agent
 inline constexpr std::size_t message_bytes = 1u << 20;  // one message of the owner
