@@ -49,6 +49,7 @@ class Assembly {
   memory::Memory& memory() { return *memory_; }
   net::Client& net() { return *net_; }
   tool::Registry& tools() { return *tools_; }
+  model::Router& router() { return *router_; }
   agent::Agent& agent() { return *agent_; }
 
  private:

@@ -1,5 +1,6 @@
 #include "net/http/server.h"
 
+#include <fcntl.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -121,6 +122,8 @@ Status Server::State::listen() {
   const Tcp::endpoint wanted = TRY(endpoint_of(settings.listen));
   ErrorCode error;
   acceptor.open(wanted.protocol(), error);
+  // A child that outlived the daemon would keep the port.
+  if (!error) ::fcntl(acceptor.native_handle(), F_SETFD, FD_CLOEXEC);
   if (!error) acceptor.set_option(Tcp::acceptor::reuse_address(true), error);
   if (!error) acceptor.bind(wanted, error);
   if (!error) acceptor.listen(limits::http_backlog, error);
@@ -156,6 +159,7 @@ void Server::State::on_accept(const ErrorCode& error, Tcp::socket socket) {
   }
   ++accepted;
   ErrorCode ignored;
+  ::fcntl(socket.native_handle(), F_SETFD, FD_CLOEXEC);
   const std::string peer = peer_text(socket.remote_endpoint(ignored));
   socket.set_option(Tcp::no_delay(true), ignored);
   socket.set_option(asio::socket_base::keep_alive(true), ignored);
@@ -203,17 +207,26 @@ void Server::State::on_tick() {
   tick();
 }
 
-Result<std::unique_ptr<Server>> Server::start(ServerOptions options) {
+Result<std::unique_ptr<Server>> Server::open(ServerOptions options) {
   raise_descriptor_limit(options.connections + limits::http_other_descriptors);
   auto state = std::make_unique<State>(std::move(options));
   TRY(state->listen());
-  State* raw = state.get();
+  return std::unique_ptr<Server>(new Server(std::move(state)));
+}
+
+void Server::serve() {
+  State* raw = state_.get();
   raw->accept();
   raw->thread = rt::start_thread("http-io", [raw](std::stop_token) {
     const auto work = asio::make_work_guard(*raw->io);
     raw->io->run();
   });
-  return std::unique_ptr<Server>(new Server(std::move(state)));
+}
+
+Result<std::unique_ptr<Server>> Server::start(ServerOptions options) {
+  std::unique_ptr<Server> server = TRY(open(std::move(options)));
+  server->serve();
+  return server;
 }
 
 Server::Server(std::unique_ptr<State> state) : state_(std::move(state)) {}

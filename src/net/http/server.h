@@ -59,8 +59,11 @@ struct ServerStats {
 
 class Server {
  public:
-  // Listens at once. Code::busy if somebody else has the port, Code::config for an address that is
-  // not one of this machine.
+  // Has the port, and answers nobody before serve(): clients wait. Code::busy if somebody else has
+  // it, Code::config for an address that is not one of this machine.
+  static Result<std::unique_ptr<Server>> open(ServerOptions options);
+  void serve();
+  // Both.
   static Result<std::unique_ptr<Server>> start(ServerOptions options);
   ~Server();  // without grace; call drain() first
   Server(const Server&) = delete;
