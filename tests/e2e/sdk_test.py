@@ -4,8 +4,9 @@
     KEEL=build/dev/keel FOLDER/bin/python tests/e2e/sdk_test.py
 
 The Node SDKs are tried where KEEL_NODE_SDKS names a folder with node_modules (npm install
-@anthropic-ai/sdk openai). Where they are not installed the tests are skipped: api_test.py then
-checks the same with the standard library.
+@anthropic-ai/sdk openai), Claude Code where KEEL_CLAUDE_CODE names its program (npm install
+@anthropic-ai/claude-code; 2.1.197 was tried). What is not there is skipped: api_test.py checks the
+same with the standard library.
 """
 
 import importlib.util
@@ -203,6 +204,34 @@ class NodeTest(ApiHome):
             "blocks": ["thinking", "text", "tool_use", "tool_use"], "inputs": [{"path": "a"}, {}],
             "stop": "tool_use", "chat": "Hello there.", "calls": 2, "response": "Hello there.",
             "error": "NotFoundError"})
+
+
+@unittest.skipUnless(os.environ.get("KEEL_CLAUDE_CODE"), "KEEL_CLAUDE_CODE names no program")
+class ClaudeCodeTest(ApiHome):
+    def test_a_task_with_two_tools_whose_second_turn_finds_its_beginning(self):
+        work = self.home / "work"
+        work.mkdir()
+        for name in ("one", "two"):
+            (work / name).write_text(f"the secret of {name}\n", encoding="utf-8")
+        calls = [{"name": "Read", "arguments": {"file_path": str(work / name)}}
+                 for name in ("one", "two")]
+        self.daemon({"on": "tool", "result": "the secret of two", "text": "Both files were read.",
+                     "repeat": True},
+                    {"match": "read both", "text": "I read them.", "calls": calls, "repeat": True},
+                    {"text": "ok", "repeat": True})
+        address = f"http://127.0.0.1:{self.port}"
+        done = subprocess.run(
+            [os.environ["KEEL_CLAUDE_CODE"], "-p", "read both files", "--model", "small"],
+            cwd=work, capture_output=True, timeout=4 * CALM, check=False, stdin=subprocess.DEVNULL,
+            env={"PATH": os.environ["PATH"], "HOME": str(self.home), "ANTHROPIC_BASE_URL": address,
+                 "ANTHROPIC_AUTH_TOKEN": self.token, "ANTHROPIC_SMALL_FAST_MODEL": "small",
+                 "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1"})
+        self.assertEqual(done.returncode, 0, done.stdout.decode() + done.stderr.decode())
+        self.assertIn("Both files were read.", done.stdout.decode())
+        read, found = (self.metric(f"keel_model_{name}_tokens_total")
+                       for name in ("prompt", "cached"))
+        # Of two turns the second begins with all of the first.
+        self.assertGreater(found, 0.4 * read)
 
 
 if __name__ == "__main__":
