@@ -45,9 +45,9 @@ std::size_t count_of(const Headers& headers, std::string_view name) {
 
 }  // namespace
 
-Connection::Connection(std::shared_ptr<asio::io_context> io, Socket socket, Host& host,
+Connection::Connection(const std::shared_ptr<asio::io_context>& io, Socket socket, Host& host,
                        std::string peer)
-    : io_(std::move(io)),
+    : io_(io),
       socket_(std::move(socket)),
       host_(host),
       peer_(std::move(peer)),
@@ -87,6 +87,12 @@ void Connection::next_request() {
 
 void Connection::read() {
   const auto room = std::min(limits::http_read_bytes, buffer_.max_size() - buffer_.size());
+  // All that may be held has come and the parser makes nothing of it: an endless chunk extension.
+  if (room == 0 && phase_ != Phase::lingering) {
+    keep_alive_ = false;
+    unread_ = true;
+    return refuse(400, "a line of the body is too long");
+  }
   socket_.async_read_some(buffer_.prepare(room),
                           [self = shared_from_this()](const ErrorCode& error, std::size_t bytes) {
                             self->on_read(error, bytes);
@@ -222,7 +228,7 @@ void Connection::dispatch() {
                            parser_->get().version() >= 11};
   parser_.reset();
   std::weak_ptr<Connection> weak = weak_from_this();
-  channel_ = std::make_shared<Channel>(form, [io = io_, weak] {
+  channel_ = std::make_shared<Channel>(form, [io = io_.lock(), weak] {
     asio::post(*io, [weak] {
       if (const auto self = weak.lock()) self->pump();
     });

@@ -41,7 +41,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   using Steady = std::chrono::steady_clock;
 
   // The channel of an answer may outlive the server, and wakes the connection through `io`.
-  Connection(std::shared_ptr<boost::asio::io_context> io, Socket socket, Host& host,
+  Connection(const std::shared_ptr<boost::asio::io_context>& io, Socket socket, Host& host,
              std::string peer);
   ~Connection();
 
@@ -87,7 +87,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void linger();
   void set_deadline(std::chrono::milliseconds from_now);
 
-  const std::shared_ptr<boost::asio::io_context> io_;
+  // Weak, because what waits in it holds this connection.
+  const std::weak_ptr<boost::asio::io_context> io_;
   Socket socket_;
   Host& host_;
   const std::string peer_;

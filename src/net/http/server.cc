@@ -280,6 +280,11 @@ bool Server::drain(std::chrono::milliseconds grace, std::chrono::milliseconds to
   state.workers.stop();
   state.io->stop();
   state.thread.join();
+  // What was going on when the connections were closed has ended, and is told so, or it would hold
+  // its connection for ever.
+  state.timer.cancel();
+  state.io->restart();
+  state.io->poll();
   return ended;
 }
 
