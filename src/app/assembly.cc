@@ -46,7 +46,7 @@ Status Assembly::open_tools() {
 
 Status Assembly::open_agent() {
   router_ = std::make_unique<model::Router>();
-  TRY(add_models(config_, *router_));
+  TRY(add_models(config_, *router_, *net_));
   if (!config_.route.default_model.empty()) router_->set_default(config_.route.default_model);
   agent_ = std::make_unique<agent::Agent>(agent::AgentParts{
       clock_, *database_, *memory_, *router_, *tools_, *net_, config_.agent_name, config_.folders,

@@ -49,6 +49,7 @@ class Assembly {
   memory::Memory& memory() { return *memory_; }
   net::Client& net() { return *net_; }
   tool::Registry& tools() { return *tools_; }
+  model::Router& router() { return *router_; }
   agent::Agent& agent() { return *agent_; }
 
  private:
@@ -68,8 +69,8 @@ class Assembly {
 };
 
 // The models of keel.toml, also those that it gains later. A kind that this program cannot run is
-// an error with its line.
-Status add_models(const config::Config& config, model::Router& router);
+// an error with its line; with route.local_only, models that run elsewhere are left out.
+Status add_models(const config::Config& config, model::Router& router, net::Client& net);
 // Every tool, one line each.
 Status add_tools(tool::Registry& registry);
 

@@ -1,6 +1,8 @@
 #include <fmt/core.h>
 
 #include "app/assembly.h"
+#include "log/log.h"
+#include "model/cloud/cloud_model.h"
 #include "model/router.h"
 #include "model/script.h"
 #ifdef KEEL_WITH_LLAMA
@@ -37,9 +39,39 @@ Result<std::unique_ptr<model::Model>> local_model(const config::Config& config,
 }
 #endif
 
+bool in_the_cloud(const config::ModelConfig& model) {
+  return model.kind == "anthropic" || model.kind == "openai";
+}
+
+Result<std::unique_ptr<model::Model>> cloud_model(const config::Config& config,
+                                                  const config::ModelConfig& model,
+                                                  net::Client& net) {
+  if (config.route.local_only) {
+    return fail(Code::permission,
+                at_line(config, model) + " runs elsewhere, and route.local_only is on",
+                "Use a local model, or take local_only out of keel.toml.");
+  }
+  const bool anthropic = model.kind == "anthropic";
+  model::CloudOptions options;
+  options.name = model.name;
+  options.dialect = anthropic ? msg::Dialect::anthropic : msg::Dialect::chat;
+  options.base_url = model.base_url;
+  if (options.base_url.empty()) {
+    options.base_url = anthropic ? "https://api.anthropic.com" : "https://api.openai.com/v1";
+  }
+  options.model = model.model;
+  options.api_key = model.api_key;
+  options.context = model.context;
+  options.temperature = model.temperature;
+  options.prices = model::prices_for(options.dialect, model.price_in, model.price_out);
+  return TRY(model::CloudModel::create(std::move(options), net));
+}
+
 Result<std::unique_ptr<model::Model>> make_model(const config::Config& config,
-                                                 const config::ModelConfig& model) {
+                                                 const config::ModelConfig& model,
+                                                 net::Client& net) {
   if (model.kind == "local") return local_model(config, model);
+  if (in_the_cloud(model)) return cloud_model(config, model, net);
   if (model.kind == "script") {
     model::ScriptOptions options;
     options.name = model.name;
@@ -55,13 +87,20 @@ Result<std::unique_ptr<model::Model>> make_model(const config::Config& config,
 
 }  // namespace
 
-Status add_models(const config::Config& config, model::Router& router) {
-  for (const config::ModelConfig& model : config.models) router.add(TRY(make_model(config, model)));
+Status add_models(const config::Config& config, model::Router& router, net::Client& net) {
+  for (const config::ModelConfig& model : config.models) {
+    // It may stay in keel.toml; asking for it by name says why it is not there.
+    if (in_the_cloud(model) && config.route.local_only) {
+      log::info("app", "{} is left out: route.local_only is on", model.name);
+      continue;
+    }
+    router.add(TRY(make_model(config, model, net)));
+  }
   router.set_maker(
-      [home = config.home](const std::string& name) -> Result<std::unique_ptr<model::Model>> {
+      [home = config.home, &net](const std::string& name) -> Result<std::unique_ptr<model::Model>> {
         const config::Config now = TRY(config::load(home));
         for (const config::ModelConfig& model : now.models) {
-          if (model.name == name) return make_model(now, model);
+          if (model.name == name) return make_model(now, model, net);
         }
         return fail(Code::not_found, now.path + " has no model " + name);
       });

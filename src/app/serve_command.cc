@@ -11,6 +11,7 @@
 #include "app/report.h"
 #include "app/setup.h"
 #include "base/limits.h"
+#include "gateway/api/surface.h"
 #include "gateway/server.h"
 #include "log/log.h"
 #include "rt/frame.h"
@@ -61,6 +62,37 @@ Result<bool> recover(agent::Agent& agent, ui::Interrupts& interrupts) {
   return true;
 }
 
+// Nothing if keel.toml wants none, or if another program has the port: the daemon is of use
+// without.
+Result<std::unique_ptr<api::Surface>> open_surface(const config::Config& config,
+                                                   Assembly& assembly) {
+  if (config.listen.empty()) return std::unique_ptr<api::Surface>();
+  Result<std::unique_ptr<api::Surface>> surface =
+      api::Surface::start(assembly.router(), assembly.clock(),
+                          {config.listen, config.listen_names, config.token_path(),
+                           config.listen_plain, config.any_model});
+  if (!surface && surface.error().code == Code::busy) {
+    say("keel serve: no HTTP: " + surface.error().text());
+    return std::unique_ptr<api::Surface>();
+  }
+  return surface;
+}
+
+// Both ends at the same time, so that together they take no longer than one. True if all that was
+// being done has ended.
+bool drain(gateway::Server& server, api::Surface* surface) {
+  bool surface_ended = true;
+  rt::Thread other;
+  if (surface != nullptr) {
+    other = rt::start_thread("drain", [&](std::stop_token) {
+      surface_ended = surface->drain(limits::drain_grace, limits::drain_time);
+    });
+  }
+  const bool server_ended = server.drain(limits::drain_grace, limits::drain_time);
+  if (other.joinable()) other.join();
+  return server_ended && surface_ended;
+}
+
 Status serve() {
   config::Config config = TRY(need_config());
   for (const std::string& note : config.notes) say(note);
@@ -69,15 +101,18 @@ Status serve() {
   if (!TRY(recover(assembly->agent(), interrupts))) return {};
   std::unique_ptr<gateway::Server> server =
       TRY(gateway::Server::start(assembly->agent(), config.socket_path()));
+  std::unique_ptr<api::Surface> surface = TRY(open_surface(config, *assembly));
+  if (surface) say("keel serve: http://" + config.listen + ", token in " + config.token_path());
   say(fmt::format("keel serve: ready, {}", config.socket_path()));
   log::info("app", "serving {}", config.socket_path());
   wait_for_end(interrupts, -1);
   say("keel serve: ending");
-  if (!server->drain(limits::drain_grace, limits::drain_time)) {
+  if (!drain(*server, surface.get())) {
     // A turn that does not end is taken up at the next start, as after a crash.
     log::warn("app", "a turn did not end in time");
     std::_Exit(exit_ok);
   }
+  surface.reset();
   server.reset();
   assembly.reset();
   log::info("app", "ended");

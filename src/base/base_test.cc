@@ -90,6 +90,14 @@ TEST(Hash, MatchesThePublishedVectors) {
   EXPECT_EQ(sha256_hex(""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
 }
 
+TEST(Hash, SecretsAreTheSameOnlyIfEveryByteIs) {
+  EXPECT_TRUE(same_secret("", ""));
+  EXPECT_TRUE(same_secret("abc", "abc"));
+  for (const char* other : {"", "ab", "abcd", "abC", "xbc"}) {
+    EXPECT_FALSE(same_secret("abc", other)) << other;
+  }
+}
+
 TEST(Clock, TimesBefore1970AndTodayAreWrittenRight) {
   EXPECT_EQ(iso_time(0), "1970-01-01T00:00:00Z");
   EXPECT_EQ(iso_time(-1), "1969-12-31T23:59:59Z");

@@ -9,6 +9,10 @@ namespace keel {
 
 std::string sha256_hex(std::string_view bytes);
 
+// Whether both are equal, in a time that tells nothing about where they differ or how long the
+// other one is.
+bool same_secret(std::string_view a, std::string_view b);
+
 class Sha256 {
  public:
   Sha256();

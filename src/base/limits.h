@@ -52,6 +52,15 @@ inline constexpr int store_value_bytes = 64 << 20;  // one text or blob
 inline constexpr std::size_t store_quick_check_bytes =
     16u << 20;  // larger files are not checked when opened
 
+// model/cloud
+inline constexpr int cloud_attempts = 4;  // of one request, while nothing of an answer has come
+inline constexpr auto cloud_retry_wait = 500ms;  // doubled at each attempt
+inline constexpr auto cloud_retry_wait_max = 8s;
+inline constexpr auto cloud_server_wait = 60s;        // that a server may ask for
+inline constexpr auto cloud_first_byte_time = 10min;  // a long prompt is read before the first
+inline constexpr auto cloud_idle_time = 2min;         // between two pieces of an answer
+inline constexpr std::size_t cloud_affinity_bytes = 24;  // of a conversation's hash
+
 // model/kernel
 inline constexpr std::size_t bandwidth_bytes = 256u << 20;  // read to measure the memory
 
@@ -157,6 +166,22 @@ inline constexpr std::size_t shelf_spans = 4096;                     // missing 
 inline constexpr std::uint64_t shelf_disk_kept_bytes = 200'000'000;  // left free beside the file
 inline constexpr std::uint64_t shelf_system_bytes = 1'500'000'000;   // for the rest of the machine
 
+// msg
+inline constexpr std::size_t error_shown_bytes = 300;      // of an answer that is no JSON
+inline constexpr std::size_t sse_event_bytes = 16u << 20;  // one event of a model's stream
+inline constexpr std::size_t stream_bytes = 64u << 20;     // of one answer's text and arguments
+inline constexpr std::size_t stream_blocks = 1024;         // of one answer
+inline constexpr std::size_t chat_stops = 4;               // stop sequences of one request
+inline constexpr std::size_t request_messages = 100'000;   // of one conversation
+// What the words for effort mean in tokens to think.
+inline constexpr std::int64_t think_minimal_tokens = 512;
+inline constexpr std::int64_t think_low_tokens = 1024;
+inline constexpr std::int64_t think_medium_tokens = 4096;
+inline constexpr std::int64_t think_high_tokens = 16384;
+inline constexpr std::int64_t think_xhigh_tokens = 32768;
+inline constexpr std::int64_t think_max_tokens = 65536;
+inline constexpr std::int64_t claude_think_least_tokens = 1024;  // of a budget
+
 // agent
 inline constexpr std::size_t message_bytes = 1u << 20;  // one message of the owner
 inline constexpr int turn_steps = 12;                   // model calls in one turn
@@ -208,6 +233,16 @@ inline constexpr auto connect_wait = 2s;  // for the daemon's greeting
 
 inline constexpr auto daemon_ready_wait = 180s;  // of keel chat, for a daemon that is starting
 
+// gateway/api
+inline constexpr std::size_t token_min_bytes = 32;
+inline constexpr std::size_t token_max_bytes = 512;
+inline constexpr std::size_t token_guesses = 10;  // different wrong tokens of one address ...
+inline constexpr auto token_guess_time = 60s;     // ... within this time
+inline constexpr std::size_t token_guess_addresses = 1024;  // remembered
+inline constexpr auto ping_time = 5s;         // of silence in a stream, before a sign of life
+inline constexpr auto answer_head_time = 1s;  // after that a stream begins without knowing more
+inline constexpr int answer_default_tokens = 4096;  // where a client sets no bound
+
 // memory
 inline constexpr std::size_t memory_body_bytes = 1u << 20;  // one page
 inline constexpr std::size_t memory_title_bytes = 200;      // longer ones are shortened
@@ -250,6 +285,35 @@ inline constexpr std::size_t fetch_ratio_free_bytes = 1u << 20;
 inline constexpr long download_buffer_bytes = 256 << 10;  // handed on at once
 // kept of what comes with a status other than 2xx
 inline constexpr std::size_t download_error_bytes = 4u << 10;
+inline constexpr std::size_t net_idle_transfers = 16;  // kept with their connections, of a kind
+inline constexpr auto service_connect_time = 8s;
+inline constexpr auto service_first_byte_time = 60s;  // from the whole request to the answer's head
+inline constexpr auto service_idle_time = 60s;        // between two pieces of an answer
+inline constexpr std::size_t service_request_bytes = 64u << 20;
+inline constexpr std::size_t service_answer_bytes = 32u << 20;  // of an answer that is not streamed
+inline constexpr std::size_t service_error_bytes = 64u << 10;   // kept of a body that is no success
+inline constexpr std::size_t service_header_bytes = 16u << 10;  // of one value that is sent
+inline constexpr std::size_t event_stream_bytes = 8u << 20;     // one line; the data of one event
+inline constexpr std::size_t event_field_bytes = 1024;          // an event's type or id
+
+// net/http
+inline constexpr std::size_t http_connections = 4096;       // beyond them those that ask give way
+inline constexpr std::size_t http_other_descriptors = 512;  // of the process, beside connections
+inline constexpr int http_backlog = 512;
+inline constexpr std::size_t http_head_bytes = 64u << 10;     // of a request
+inline constexpr std::size_t http_read_bytes = 64u << 10;     // at once
+inline constexpr std::size_t http_body_bytes = 32u << 20;     // of one request
+inline constexpr std::size_t http_bodies_bytes = 256u << 20;  // of all requests in work
+inline constexpr auto http_head_time = 10s;   // from the first byte of a request to its last header
+inline constexpr auto http_idle_time = 75s;   // of a connection between two requests
+inline constexpr auto http_stall_time = 30s;  // without a byte of a body, or taken of an answer
+inline constexpr auto http_body_time = 300s;  // for a whole body to arrive
+inline constexpr auto http_linger_time = 2s;  // for a client to take a last answer and leave
+inline constexpr std::size_t http_linger_bytes = 1u << 20;  // of what it still sends by then
+inline constexpr std::size_t http_workers = 256;            // handlers at once
+inline constexpr std::size_t http_waiting = 256;            // requests that wait for one
+inline constexpr auto http_worker_idle_time = 10s;
+inline constexpr std::size_t http_stream_bytes = 1u << 20;  // of one answer that wait to be sent
 
 // tool
 inline constexpr std::size_t tool_arguments_bytes = 256u << 10;

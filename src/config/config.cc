@@ -21,7 +21,10 @@ namespace keel::config {
 namespace {
 
 const std::vector<Key> agent_keys{{"name", Type::text}};
-const std::vector<Key> gateway_keys{{"listen", Type::text}};
+const std::vector<Key> gateway_keys{{"listen", Type::text},
+                                    {"hosts", Type::texts},
+                                    {"plain_http", Type::boolean},
+                                    {"any_model", Type::boolean}};
 const std::vector<Key> files_keys{{"allow", Type::texts}};
 const std::vector<Key> net_keys{{"allow_private", Type::texts}};
 const std::vector<Key> hub_keys{{"base_url", Type::url}, {"token", Type::secret}};
@@ -225,19 +228,32 @@ void read_route(Reader& reader, const toml::table& root, Config& config) {
   for (const std::string& name : config.route.fallback) must_exist(name, "fallback");
 }
 
+void read_gateway(Reader& reader, const toml::table& root, Config& config) {
+  const toml::table* gateway = section(reader, root, "gateway", gateway_keys);
+  if (gateway == nullptr) return;
+  config.listen = reader.text(*gateway, "listen", config.listen);
+  if (config.listen == "off") config.listen.clear();
+  if (!config.listen.empty() && !is_host_and_port(config.listen)) {
+    reader.problem(Reader::line_of(*gateway, "listen"),
+                   "'listen' must be an address and a port, \"127.0.0.1:7117\", or \"off\"");
+  }
+  config.listen_names = reader.texts(*gateway, "hosts");
+  for (const std::string& pair : config.listen_names) {
+    if (is_host_and_port(pair)) continue;
+    reader.problem(Reader::line_of(*gateway, "hosts"),
+                   fmt::format("'hosts' holds '{}', which is not host:port (\"keel.home:7117\")",
+                               printable(pair)));
+  }
+  config.listen_plain = reader.boolean(*gateway, "plain_http", false);
+  config.any_model = reader.boolean(*gateway, "any_model", false);
+}
+
 void read_sections(Reader& reader, const toml::table& root, Config& config) {
   if (const toml::table* agent = section(reader, root, "agent", agent_keys)) {
     config.agent_name = reader.text(*agent, "name", config.agent_name);
     check_name(reader, Reader::line_of(*agent, "name"), "the name of the agent", config.agent_name);
   }
-  if (const toml::table* gateway = section(reader, root, "gateway", gateway_keys)) {
-    config.listen = reader.text(*gateway, "listen", config.listen);
-    if (!is_host_and_port(config.listen)) {
-      reader.problem(Reader::line_of(*gateway, "listen"),
-                     "'listen' must be an address and a port: \"127.0.0.1:7117\"");
-    }
-    reader.note(Reader::line_of(gateway), fmt::format("[gateway] {}", without_effect));
-  }
+  read_gateway(reader, root, config);
   if (const toml::table* files = section(reader, root, "files", files_keys);
       files && files->get("allow")) {
     config.folders.clear();

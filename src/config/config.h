@@ -58,7 +58,11 @@ struct Config {
   std::string path;     // of keel.toml
   bool exists = false;  // there is a keel.toml
   std::string agent_name = "Keel";
-  std::string listen = "127.0.0.1:7117";
+  // [gateway]: the HTTP surface
+  std::string listen = "127.0.0.1:7117";  // empty: none
+  std::vector<std::string> listen_names;  // hosts: other host:port pairs it is reached by
+  bool listen_plain = false;              // plain_http: beyond this machine, without TLS
+  bool any_model = false;                 // models nobody has heard of mean the default one
   std::vector<ModelConfig> models;
   RouteConfig route;
   std::vector<std::string>
@@ -74,6 +78,7 @@ struct Config {
   std::string database_path() const { return home + "/keel.db"; }
   std::string models_path() const { return home + "/models"; }
   std::string socket_path() const { return home + "/keel.sock"; }
+  std::string token_path() const { return home + "/token"; }
   std::string lock_path() const { return home + "/keel.lock"; }
 };
 

@@ -236,10 +236,27 @@ TEST(Config, host_and_port_pairs_are_checked) {
   }
 }
 
+TEST(Config, the_gateway_listens_on_this_machine_alone_unless_told_otherwise) {
+  EXPECT_FALSE(MUST(parsed("")).listen_plain);
+  const Config config = MUST(parsed(R"(
+[gateway]
+listen = "0.0.0.0:7000"
+hosts = ["keel.home:7000"]
+plain_http = true
+any_model = true
+)"));
+  EXPECT_EQ(config.listen, "0.0.0.0:7000");
+  EXPECT_EQ(config.listen_names, std::vector<std::string>{"keel.home:7000"});
+  EXPECT_TRUE(config.listen_plain);
+  EXPECT_TRUE(config.any_model);
+  EXPECT_TRUE(config.notes.empty());
+  EXPECT_EQ(MUST(parsed("[gateway]\nlisten = 'off'")).listen, "");
+  EXPECT_NE(problem("[gateway]\nhosts = ['keel.home']").find("is not host:port"),
+            std::string::npos);
+}
+
 TEST(Config, sections_of_later_versions_are_checked_and_said_to_have_no_effect) {
   Config config = MUST(parsed(R"(
-[gateway]
-listen = "127.0.0.1:7000"
 [notion]
 base_url = "https://api.notion.com"
 token = "env:NOTION"
@@ -262,17 +279,15 @@ anything = "x"
 [[mcp]]
 anything = true
 )"));
-  EXPECT_EQ(config.listen, "127.0.0.1:7000");
   std::vector<std::string> expected = {
-      "keel.toml:2: [gateway] has no effect in this version of keel",
-      "keel.toml:4: [notion] has no effect in this version of keel",
-      "keel.toml:8: [telegram] has no effect in this version of keel",
-      "keel.toml:11: [bluebubbles] has no effect in this version of keel",
-      "keel.toml:14: [search] has no effect in this version of keel",
-      "keel.toml:18: 'budget_usd_per_day' has no effect in this version of keel",
-      "keel.toml:19: [[route.rule]] has no effect in this version of keel",
-      "keel.toml:21: [[job]] has no effect in this version of keel",
-      "keel.toml:23: [[mcp]] has no effect in this version of keel"};
+      "keel.toml:2: [notion] has no effect in this version of keel",
+      "keel.toml:6: [telegram] has no effect in this version of keel",
+      "keel.toml:9: [bluebubbles] has no effect in this version of keel",
+      "keel.toml:12: [search] has no effect in this version of keel",
+      "keel.toml:16: 'budget_usd_per_day' has no effect in this version of keel",
+      "keel.toml:17: [[route.rule]] has no effect in this version of keel",
+      "keel.toml:19: [[job]] has no effect in this version of keel",
+      "keel.toml:21: [[mcp]] has no effect in this version of keel"};
   EXPECT_EQ(config.notes, expected);
   EXPECT_NE(problem("[telegram]\ntoken = 'env:T'\nallow = [1.5]").find("whole numbers"),
             std::string::npos);

@@ -27,4 +27,8 @@ Usage& Usage::operator+=(const Usage& other) {
   return *this;
 }
 
+Result<std::int64_t> Model::count(const Request&) {
+  return fail(Code::unsupported, "the model " + info().name + " cannot count tokens");
+}
+
 }  // namespace keel::model

@@ -113,6 +113,9 @@ class Model {
   // Loads what it needs ahead of `request`, and reads what that will begin with (its items may end
   // anywhere), so that the answer can begin sooner. Harmless to call again.
   virtual Status prepare(const Request& request, const Sink& sink, std::stop_token stop) = 0;
+  // How many tokens the request's prompt has: what usage would say of it. Code::unsupported where
+  // only the service itself can tell.
+  virtual Result<std::int64_t> count(const Request& request);
   // Gives back the memory it holds, at once or with the end of the answer it is writing; the next
   // use loads it again. For a model that another one has taken the place of.
   virtual void rest() {}

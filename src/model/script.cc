@@ -4,10 +4,12 @@
 #include <chrono>
 #include <condition_variable>
 #include <csignal>
+#include <functional>
 #include <utility>
 
 #include "base/limits.h"
 #include "base/text.h"
+#include "model/stop_text.h"
 #include "rt/file.h"
 
 namespace keel::model {
@@ -77,6 +79,17 @@ std::string last_text_of(const Request& request, msg::Role role) {
     return text;
   }
   return "";
+}
+
+// Token by token, for as long as `take` wants more. False if it was stopped.
+bool say(std::string_view text, int delay_ms, const std::stop_token& stop, Response& response,
+         const std::function<bool(std::string_view)>& take) {
+  for (const std::string_view token : tokens(text)) {
+    if (!pause(delay_ms, stop)) return false;
+    ++response.usage.completion_tokens;
+    if (!take(token)) break;
+  }
+  return true;
 }
 
 const std::vector<std::string> known_keys = {
@@ -224,11 +237,11 @@ bool ScriptModel::holds(const Line& line, const Request& request) {
   return ascii_lower(last_text_of(request, msg::Role::user)).find(line.match) != std::string::npos;
 }
 
-Result<ScriptModel::Line*> ScriptModel::pick(const Request& request) {
+Result<ScriptModel::Line> ScriptModel::pick(const Request& request) {
   for (Line& line : lines_) {
     if (!holds(line, request)) continue;
     line.used = true;
-    return &line;
+    return line;
   }
   return fail(Code::not_found,
               "the script of model " + options_.name +
@@ -258,47 +271,58 @@ Usage ScriptModel::count_prompt(const Request& request) {
   return usage;
 }
 
-// False if it was stopped; `written` holds what was streamed.
-bool ScriptModel::stream(const std::string& text, bool thinking, int delay_ms, const Sink& sink,
-                         std::stop_token stop, Response& response, std::string& written) {
-  for (const std::string_view token : tokens(text)) {
-    if (!pause(delay_ms, stop)) return false;
-    written += token;
-    ++response.usage.completion_tokens;
-    if (!sink) continue;
-    if (thinking) {
-      sink(ThinkingDelta{std::string(token)});
-    } else {
-      sink(TextDelta{std::string(token)});
-    }
-  }
-  return true;
-}
-
-Result<Response> ScriptModel::generate(const Request& request, const Sink& sink,
-                                       std::stop_token stop) {
+// The line to say, and what the prompt costs.
+Result<ScriptModel::Line> ScriptModel::begin(const Request& request, Response& response) {
   std::lock_guard lock(mutex_);
-  const SteadyTime start = std::chrono::steady_clock::now();
   last_ = request;
-  Response response;
   response.usage = count_prompt(request);
-  response.item.role = msg::Role::assistant;
   if (options_.context > 0 && response.usage.prompt_tokens > options_.context) {
     prompts_.erase(request.conversation);
     return fail(Code::limit, "prompt is too long: " + std::to_string(response.usage.prompt_tokens) +
                                  " tokens > " + std::to_string(options_.context) + " maximum");
   }
+  return pick(request);
+}
+
+Result<std::int64_t> ScriptModel::count(const Request& request) {
+  std::lock_guard lock(mutex_);
+  Request alone = request;
+  alone.conversation = "count";
+  const std::int64_t words = count_prompt(alone).prompt_tokens;
+  prompts_.erase(alone.conversation);
+  return words;
+}
+
+Result<Response> ScriptModel::generate(const Request& request, const Sink& sink,
+                                       std::stop_token stop) {
+  const SteadyTime start = std::chrono::steady_clock::now();
+  Response response;
+  response.item.role = msg::Role::assistant;
   if (stop.stop_requested()) {
     response.stop = StopReason::cancelled;
     return response;
   }
-  Line& line = *TRY(pick(request));
+  const Line line = TRY(begin(request, response));
   bool going = pause(line.first_delay_ms, stop);
   response.timings.ttft_ms = ms_since(start);
   std::string thinking;
   std::string text;
-  going = going && stream(line.thinking, true, line.delay_ms, sink, stop, response, thinking);
-  going = going && stream(line.text, false, line.delay_ms, sink, stop, response, text);
+  StopText stops(request.stops);
+  going = going && say(line.thinking, line.delay_ms, stop, response, [&](std::string_view token) {
+            thinking += token;
+            if (sink) sink(ThinkingDelta{std::string(token)});
+            return true;
+          });
+  going = going && say(line.text, line.delay_ms, stop, response, [&](std::string_view token) {
+            const std::string sure = stops.pass(token);
+            text += sure;
+            if (sink && !sure.empty()) sink(TextDelta{sure});
+            return stops.found().empty();
+          });
+  if (const std::string rest = stops.flush(); !rest.empty()) {
+    text += rest;
+    if (sink) sink(TextDelta{rest});
+  }
   if (going && line.crash) std::raise(SIGKILL);
   if (going && line.error) return tl::unexpected<Error>(*line.error);
 
@@ -307,6 +331,11 @@ Result<Response> ScriptModel::generate(const Request& request, const Sink& sink,
   response.stop = !going            ? StopReason::cancelled
                   : line.max_tokens ? StopReason::max_tokens
                                     : StopReason::end;
+  if (going && !stops.found().empty()) {
+    response.stop = StopReason::stop_text;
+    response.stopped_by = stops.found();
+    going = false;  // the calls come after the text
+  }
   for (const msg::ToolCall& call : line.calls) {
     if (!going) break;
     if (sink) sink(ToolCallStarted{call.name});

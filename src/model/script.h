@@ -1,7 +1,8 @@
 // kind = "script": a file of model turns instead of a model, for tests and demonstrations.
 // docs/formats/script-model.md gives the format. Deterministic; usage counts words, roughly.
 //
-// Threads: as model.h says; one generate() at a time. Limits: limits.h, "model (script)".
+// Threads: as model.h says; many generate() at once, so that it can stand for a busy service.
+// Limits: limits.h, "model (script)".
 #pragma once
 
 #include <map>
@@ -33,6 +34,7 @@ class ScriptModel final : public Model {
   Result<Response> generate(const Request& request, const Sink& sink,
                             std::stop_token stop) override;
   Status prepare(const Request& request, const Sink& sink, std::stop_token stop) override;
+  Result<std::int64_t> count(const Request& request) override;
 
   // What generate() was asked last; for tests of what a model is shown.
   Request last_request() const;
@@ -60,11 +62,11 @@ class ScriptModel final : public Model {
   static Result<Line> parse_line(std::string_view text, int number);
   static Status parse_calls(const Json& value, Line& line);
   static Status parse_ending(const Json& value, Line& line);
-  Result<Line*> pick(const Request& request);
+  // With mutex_ held.
+  Result<Line> pick(const Request& request);
   static bool holds(const Line& line, const Request& request);
   Usage count_prompt(const Request& request);
-  bool stream(const std::string& text, bool thinking, int delay_ms, const Sink& sink,
-              std::stop_token stop, Response& response, std::string& written);
+  Result<Line> begin(const Request& request, Response& response);
 
   const ScriptOptions options_;
   mutable std::mutex mutex_;

@@ -53,6 +53,47 @@ TEST(Script, ConditionsChooseByTextResultAndRole) {
   EXPECT_NE(none.error().message.find("hello"), std::string::npos);
 }
 
+TEST(Script, AStopTextEndsTheAnswerBeforeItAndNoCallFollows) {
+  auto model =
+      script(R"({"text": "one two END three", "calls": [{"name": "x", "arguments": {}}]})");
+  Request request = ask("hi");
+  request.stops = {"END"};
+  std::string streamed;
+  const Response response =
+      MUST(model->generate(request,
+                           [&](const StreamEvent& event) {
+                             if (const auto* delta = std::get_if<TextDelta>(&event))
+                               streamed += delta->text;
+                           },
+                           {}));
+  EXPECT_EQ(response.stop, StopReason::stop_text);
+  EXPECT_EQ(response.stopped_by, "END");
+  EXPECT_EQ(msg::plain_text(response.item), "one two ");
+  EXPECT_EQ(streamed, "one two ");
+  EXPECT_TRUE(msg::tool_calls(response.item).empty());
+}
+
+TEST(Script, CountingSaysWhatUsageWillSay) {
+  auto model = script(R"({"text": "x", "repeat": true})");
+  const std::int64_t counted = MUST(model->count(ask("how many words are these")));
+  const Response response = MUST(say(*model, ask("how many words are these")));
+  EXPECT_EQ(counted, response.usage.prompt_tokens);
+  EXPECT_EQ(response.usage.cached_tokens, 0);
+}
+
+TEST(Script, SlowAnswersRunBesideEachOther) {
+  auto model = script(R"({"match": "slow", "first_delay_ms": 60000, "text": "x"}
+{"match": "quick", "text": "y"})");
+  std::stop_source stop;
+  Response slow;
+  const rt::Thread thread = rt::start_thread("test-slow", [&](std::stop_token) {
+    slow = MUST(model->generate(ask("slow"), {}, stop.get_token()));
+  });
+  ASSERT_TRUE(rt::eventually([&] { return !model->last_request().items.empty(); }));
+  EXPECT_EQ(msg::plain_text(MUST(say(*model, ask("quick"))).item), "y");
+  stop.request_stop();
+}
+
 TEST(Script, StreamedTokensAddUpToTheTextAndThinkingIsApart) {
   auto model = script(R"({"thinking": "let me see", "text": "Guten  Tag,\nÄrger "})");
   std::string text;

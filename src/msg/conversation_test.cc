@@ -28,11 +28,37 @@ TEST(Conversation, AHalfCallStaysMarkedAsHalf) {
   EXPECT_FALSE(tool_calls(*item_from_json(to_json(half))).at(0).complete);
 }
 
+TEST(Conversation, WhatOlderVersionsStoredIsReadAndWrittenTheSame) {
+  const std::string stored =
+      R"({"role":"assistant","blocks":[{"type":"text","text":"t"},{"type":"thinking","text":"h",)"
+      R"("origin":"m"},{"type":"tool_call","id":"c","name":"n","arguments":"{}","complete":true},)"
+      R"({"type":"tool_result","call_id":"c","name":"n","text":"r","is_error":false}]})";
+  EXPECT_EQ(dump_json(to_json(MUST(item_from_json(MUST(parse_json(stored)))))), stored);
+}
+
+TEST(Conversation, AMarkChangesWithEveryField) {
+  const Block call = ToolCall{"c", "n", "{}"};
+  Block changed = call;
+  std::get<ToolCall>(changed).arguments = "{ }";
+  EXPECT_NE(mark_of(call), mark_of(changed));
+  changed = call;
+  std::get<ToolCall>(changed).extras = {{Dialect::chat, "k", "1"}};
+  EXPECT_NE(mark_of(call), mark_of(changed));
+  changed = call;
+  std::get<ToolCall>(changed).wire.bytes = "{}";
+  EXPECT_EQ(mark_of(call), mark_of(changed));
+}
+
 TEST(Conversation, BrokenStoredItemsAreErrors) {
   for (const char* bad :
        {"{}", "{\"role\":\"user\"}", "{\"role\":\"nobody\",\"blocks\":[]}",
         "{\"role\":\"user\",\"blocks\":[{\"type\":\"hologram\"}]}",
-        "{\"role\":\"user\",\"blocks\":[{\"type\":\"text\",\"text\":7}]}", "[]", "7"}) {
+        "{\"role\":\"user\",\"blocks\":[{\"type\":\"text\",\"text\":7}]}", "[]", "7",
+        R"({"role":"user","blocks":[{"type":"opaque","dialect":"x","kind":"k","json":"{}"}]})",
+        R"({"role":"user","blocks":[{"type":"opaque","dialect":"chat","kind":"k","json":"{"}]})",
+        R"({"role":"user","blocks":[{"type":"image","from":"moon","data":""}]})",
+        R"({"role":"tool","blocks":[{"type":"tool_result","call_id":"c","text":"","parts":[)"
+        R"({"type":"tool_result","call_id":"d","text":""}]}]})"}) {
     EXPECT_FALSE(item_from_json(*parse_json(bad))) << bad;
   }
   EXPECT_FALSE(tool_from_json(*parse_json("{\"name\":\"x\",\"schema\":7}")));

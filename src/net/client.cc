@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <array>
-#include <mutex>
 #include <set>
 
 #include "base/clock.h"
 #include "base/text.h"
 #include "log/log.h"
 #include "net/address.h"
+#include "net/service.h"
 #include "net/transfer.h"
 #include "net/url.h"
 
@@ -31,20 +31,8 @@ std::string header(const Headers& headers, std::string_view name) {
 
 struct Client::State {
   ClientOptions options;
-  std::mutex mutex;
-  std::vector<std::unique_ptr<Transfer>> idle;  // of downloads, with their open connections
-
-  std::unique_ptr<Transfer> take_transfer() {
-    const std::lock_guard lock(mutex);
-    if (idle.empty()) return std::make_unique<Transfer>();
-    std::unique_ptr<Transfer> taken = std::move(idle.back());
-    idle.pop_back();
-    return taken;
-  }
-  void give_back(std::unique_ptr<Transfer> transfer) {
-    const std::lock_guard lock(mutex);
-    idle.push_back(std::move(transfer));
-  }
+  TransferPool downloads;
+  TransferPool services;
 
   // Literally the pair that was configured: no wildcard, no name that merely resolves to the same
   // address.
@@ -114,7 +102,7 @@ Result<Response> Client::fetch(const FetchRequest& request, std::stop_token stop
   for (int hop = 0; hop <= limits::fetch_redirects; ++hop) {
     TRY(state_->check(url));
     if (stop.stop_requested()) return fail(Code::cancelled, "the fetch was stopped");
-    Result<Answer> answer = transfer.get(url, options, state_->is_allowed_private(url), stop);
+    Result<Answer> answer = transfer.call(url, options, state_->is_allowed_private(url), stop);
     const auto ms = static_cast<long>(ms_between(begin, std::chrono::steady_clock::now()));
     if (!answer) {
       log::info("net", "egress host={} failed={} ms={}", url.host_port(),
@@ -159,7 +147,7 @@ Result<Download> Client::download(const DownloadRequest& request, const Download
     if (std::exchange(first, false)) take_head(answer);
     return sink(download, bytes);
   };
-  std::unique_ptr<Transfer> transfer = state_->take_transfer();
+  std::unique_ptr<Transfer> transfer = state_->downloads.take();
   for (int hop = 0; hop <= limits::fetch_redirects; ++hop) {
     const bool is_named = url.host_port() == named;
     if (!is_named) TRY(state_->check(url));
@@ -169,7 +157,7 @@ Result<Download> Client::download(const DownloadRequest& request, const Download
     }
     if (stop.stop_requested()) return fail(Code::cancelled, "the download was stopped");
     Result<Answer> answer =
-        transfer->get(url, options, is_named || state_->is_allowed_private(url), stop);
+        transfer->call(url, options, is_named || state_->is_allowed_private(url), stop);
     const auto ms = static_cast<long>(ms_between(begin, std::chrono::steady_clock::now()));
     log::info("net", "egress host={} status={} bytes={} ms={} hop={}", url.host_port(),
               answer ? answer->status : 0, answer ? answer->received_bytes : 0, ms, hop);
@@ -178,7 +166,7 @@ Result<Download> Client::download(const DownloadRequest& request, const Download
       take_head(*answer);
       download.body = std::move(answer->body);
       download.cut = answer->truncated;
-      state_->give_back(std::move(transfer));
+      state_->downloads.give_back(std::move(transfer));
       return download;
     }
     if (is_named) {
@@ -188,6 +176,11 @@ Result<Download> Client::download(const DownloadRequest& request, const Download
   }
   return fail(Code::network, url.host + " sends on again and again",
               "try later, or another address");
+}
+
+Result<ServiceAnswer> Client::service(const ServiceRequest& request, const ServiceSink& sink,
+                                      std::stop_token stop) {
+  return run_service(request, sink, state_->options.user_agent, state_->services, stop);
 }
 
 }  // namespace keel::net

@@ -1,7 +1,7 @@
 // Outgoing HTTP through the one egress gate. Kinds of call, with separate connections and DNS
 // caches: fetch() for addresses that come from the model or a page (public addresses only, whatever
 // the name resolves to, on each redirect and each connection attempt), download() for files from an
-// address that the owner named, and later service() for endpoints the owner wrote into keel.toml.
+// address that the owner named, and service() for endpoints the owner wrote into keel.toml.
 //
 // A status of 400 or more is a Response, not an Error: the server did answer. Every call leaves a
 // line in the log (host, status, bytes; never path or query).
@@ -75,6 +75,11 @@ struct ClientOptions {
   std::chrono::milliseconds stall_time = limits::fetch_stall_time;
 };
 
+// net/service.h
+struct ServiceRequest;
+struct ServiceAnswer;
+struct ServiceSink;
+
 class Client {
  public:
   explicit Client(ClientOptions options);
@@ -83,6 +88,10 @@ class Client {
   // Without a time limit but for stalls. Connections are kept for the next download.
   Result<Download> download(const DownloadRequest& request, const DownloadSink& sink,
                             std::stop_token stop);
+  // An answer that breaks off is Code::network, whatever the sink has got by then. Connections are
+  // kept for the next call.
+  Result<ServiceAnswer> service(const ServiceRequest& request, const ServiceSink& sink,
+                                std::stop_token stop);
 
  private:
   struct State;

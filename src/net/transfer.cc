@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstring>
 #include <mutex>
+#include <utility>
 
 #include "base/limits.h"
 #include "base/text.h"
@@ -20,7 +21,19 @@ namespace {
 constexpr int kPollMs = 100;  // a stop request wakes the poll at once; this is for deadlines
 
 // Why keel itself ended a transfer; kept because curl only reports that a callback failed.
-enum class Refusal { none, address, header_size, bomb, encoding, body_full, sink_ended };
+enum class Refusal {
+  none,
+  address,
+  header_size,
+  bomb,
+  encoding,
+  body_full,
+  sink_ended,
+  no_answer,
+  answer_stopped,
+};
+
+using Steady = std::chrono::steady_clock;
 
 // What the callbacks of one request see.
 struct Request {
@@ -28,6 +41,7 @@ struct Request {
   const Url* url = nullptr;
   std::size_t body_limit = 0;
   const std::function<bool(const Answer&, std::string_view)>* sink = nullptr;
+  const ServiceOptions* service = nullptr;
   bool allow_own_network = false;
   Refusal refusal = Refusal::none;
   std::string refused_address;
@@ -35,13 +49,30 @@ struct Request {
   std::size_t header_bytes = 0;
   int encodings = 0;
   Answer answer;
+  // Of service() only.
+  bool connected = false;
+  bool head_whole = false;
+  curl_off_t uploaded = 0;
+  Steady::time_point last_sign;
 
   bool permits(const sockaddr* address) {
-    if (is_public(address) || (allow_own_network && is_own_network(address))) return true;
+    const bool is_own = allow_own_network && is_own_network(address);
+    const bool only_own = service != nullptr && service->only_own_network;
+    if (is_own || (is_public(address) && !only_own)) return true;
     refusal = Refusal::address;
     refused_address = address_text(address);
     refused_reason = why_not_public(address);
     return false;
+  }
+
+  // Whether the server has been silent for too long. Until a connection stands, curl's own limit
+  // holds.
+  bool is_overdue() {
+    if (service == nullptr || !connected) return false;
+    const auto silence = Steady::now() - last_sign;
+    if (silence <= (head_whole ? service->idle_time : service->first_byte_time)) return false;
+    refusal = head_whole ? Refusal::answer_stopped : Refusal::no_answer;
+    return true;
   }
 };
 
@@ -71,18 +102,44 @@ int before_request(void* user, char* peer, char* /*local*/, int /*peer_port*/, i
       !request.permits(reinterpret_cast<const sockaddr*>(&*address))) {
     return CURL_PREREQFUNC_ABORT;
   }
+  request.connected = true;
+  request.last_sign = Steady::now();
+  if (request.service != nullptr) request.service->on_connected();
   return CURL_PREREQFUNC_OK;
+}
+
+// A large body on its way up is a sign of life too.
+int on_progress(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t uploaded) {
+  auto& request = *static_cast<Request*>(user);
+  if (std::exchange(request.uploaded, uploaded) != uploaded) request.last_sign = Steady::now();
+  return 0;
+}
+
+// The blank line after the header lines of the last answer; 1xx answers come before it.
+bool end_head(Request& request) {
+  long status = 0;
+  curl_easy_getinfo(request.easy, CURLINFO_RESPONSE_CODE, &status);
+  if (status < 200) return true;
+  request.head_whole = true;
+  request.answer.status = static_cast<int>(status);
+  if (request.service->on_head(request.answer)) return true;
+  request.refusal = Refusal::sink_ended;
+  request.answer.truncated = true;
+  return false;
 }
 
 std::size_t on_header(char* data, std::size_t size, std::size_t count, void* user) {
   auto& request = *static_cast<Request*>(user);
   const std::string_view line(data, size * count);
+  request.last_sign = Steady::now();
   request.header_bytes += line.size();
   if (request.header_bytes > limits::fetch_header_bytes) {
     request.refusal = Refusal::header_size;
     return 0;
   }
+  if (request.head_whole) return line.size();                     // a trailer
   if (line.starts_with("HTTP/")) request.answer.headers.clear();  // what came before was a 1xx
+  if (request.service != nullptr && trim(line).empty()) return end_head(request) ? line.size() : 0;
   const std::size_t colon = line.find(':');
   if (colon == line.npos) return line.size();
   const std::string name = ascii_lower(trim(line.substr(0, colon)));
@@ -93,7 +150,8 @@ std::size_t on_header(char* data, std::size_t size, std::size_t count, void* use
   if (name == "content-encoding") {
     // Bombs nest encodings: a small body becomes a large one that becomes a huge one.
     request.encodings += static_cast<int>(split(value, ',').size());
-    if (request.encodings > 1) {
+    // service() asks for none.
+    if (request.encodings > 1 || (request.service != nullptr && value != "identity")) {
       request.refusal = Refusal::encoding;
       return 0;
     }
@@ -112,6 +170,7 @@ bool goes_to_sink(Request& request) {
 std::size_t on_body(char* data, std::size_t size, std::size_t count, void* user) {
   auto& request = *static_cast<Request*>(user);
   const std::size_t bytes = size * count;
+  request.last_sign = Steady::now();
   if (goes_to_sink(request)) {
     if ((*request.sink)(request.answer, {data, bytes})) return bytes;
     request.refusal = Refusal::sink_ended;
@@ -141,6 +200,10 @@ std::size_t on_body(char* data, std::size_t size, std::size_t count, void* user)
 tl::unexpected<Error> refused(const Request& request) {
   const std::string host = request.url->host;
   switch (request.refusal) {
+    case Refusal::no_answer:
+      return fail(Code::timeout, host + " took the request and did not answer", "try later");
+    case Refusal::answer_stopped:
+      return fail(Code::timeout, host + " stopped in the middle of its answer", "try later");
     case Refusal::address:
       return fail(Code::permission,
                   host + " is at " + request.refused_address +
@@ -212,7 +275,8 @@ void set_network_options(CURL* easy, const TransferOptions& options) {
   curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);  // a stop does not wait for a slow name server
   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
   // What goes to a sink is kept as it is on the server.
-  if (!options.sink) curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
+  if (!options.sink && options.service == nullptr)
+    curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
   if (options.sink) curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, limits::download_buffer_bytes);
   curl_easy_setopt(easy, CURLOPT_USERAGENT, options.user_agent.c_str());
   auto connect_ms =
@@ -222,7 +286,11 @@ void set_network_options(CURL* easy, const TransferOptions& options) {
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, left_ms);
     connect_ms = std::min(left_ms, connect_ms);
   }
-  curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, connect_ms);
+  if (options.service != nullptr) {
+    connect_ms = std::min(connect_ms, static_cast<long>(options.service->connect_time.count()));
+  }
+  curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, std::max(connect_ms, 1L));
+  if (options.service != nullptr) return;  // is_overdue() watches the rest
   curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, limits::fetch_stall_bytes);
   const auto stall_s = std::chrono::ceil<std::chrono::seconds>(options.stall_time).count();
   curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, static_cast<long>(stall_s));
@@ -240,6 +308,22 @@ void set_callbacks(CURL* easy, Request& request, char* error_text) {
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, error_text);
 }
 
+void set_service_options(CURL* easy, const ServiceOptions& service, Request& request) {
+  curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, on_progress);
+  curl_easy_setopt(easy, CURLOPT_XFERINFODATA, &request);
+  curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
+  curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, service.fresh_connection ? 1L : 0L);
+  if (service.method == "HEAD") {
+    curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+  } else if (service.method != "GET") {
+    curl_easy_setopt(easy, CURLOPT_POST, 1L);
+    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, service.method.c_str());
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
+                     static_cast<curl_off_t>(service.body.size()));
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, service.body.empty() ? "" : service.body.data());
+  }
+}
+
 }  // namespace
 
 struct Transfer::State {
@@ -247,7 +331,7 @@ struct Transfer::State {
 
   // Runs the one handle to its end. The multi interface is used because it can be woken from
   // another thread: a stop request ends the wait at once, whatever the server does.
-  CURLcode perform(CURL* easy, std::stop_token stop) {
+  CURLcode perform(CURL* easy, Request& request, std::stop_token stop) {
     const std::stop_callback wake(stop, [this] { curl_multi_wakeup(multi); });
     if (curl_multi_add_handle(multi, easy) != CURLM_OK) return CURLE_FAILED_INIT;
     CURLcode code = CURLE_FAILED_INIT;
@@ -256,6 +340,7 @@ struct Transfer::State {
         code = CURLE_ABORTED_BY_CALLBACK;
         break;
       }
+      if (request.is_overdue()) break;
       int running = 0;
       if (curl_multi_perform(multi, &running) != CURLM_OK) break;
       int queued = 0;
@@ -281,8 +366,8 @@ Transfer::~Transfer() {
   curl_multi_cleanup(state_->multi);
 }
 
-Result<Answer> Transfer::get(const Url& url, const TransferOptions& options, bool allow_own_network,
-                             std::stop_token stop) {
+Result<Answer> Transfer::call(const Url& url, const TransferOptions& options,
+                              bool allow_own_network, std::stop_token stop) {
   const std::unique_ptr<CURL, void (*)(CURL*)> easy(curl_easy_init(), curl_easy_cleanup);
   if (easy == nullptr || state_->multi == nullptr) {
     return fail(Code::internal, "the HTTP library could not be started");
@@ -292,6 +377,7 @@ Result<Answer> Transfer::get(const Url& url, const TransferOptions& options, boo
   request.url = &url;
   request.body_limit = options.body_bytes;
   request.sink = &options.sink;
+  request.service = options.service;
   request.allow_own_network = allow_own_network;
 
   std::string error_text(CURL_ERROR_SIZE, '\0');
@@ -302,10 +388,11 @@ Result<Answer> Transfer::get(const Url& url, const TransferOptions& options, boo
   const std::unique_ptr<curl_slist, void (*)(curl_slist*)> headers(list, curl_slist_free_all);
   set_network_options(easy.get(), options);
   set_callbacks(easy.get(), request, error_text.data());
+  if (options.service != nullptr) set_service_options(easy.get(), *options.service, request);
   curl_easy_setopt(easy.get(), CURLOPT_URL, address.c_str());
   curl_easy_setopt(easy.get(), CURLOPT_HTTPHEADER, headers.get());
 
-  const CURLcode code = state_->perform(easy.get(), stop);
+  const CURLcode code = state_->perform(easy.get(), request, stop);
   long status = 0;
   curl_off_t received = 0;
   curl_easy_getinfo(easy.get(), CURLINFO_RESPONSE_CODE, &status);
@@ -324,6 +411,19 @@ Result<Answer> Transfer::get(const Url& url, const TransferOptions& options, boo
     return curl_failed(code, request, error_text.c_str());
   }
   return std::move(request.answer);
+}
+
+std::unique_ptr<Transfer> TransferPool::take() {
+  const std::lock_guard lock(mutex_);
+  if (idle_.empty()) return std::make_unique<Transfer>();
+  std::unique_ptr<Transfer> taken = std::move(idle_.back());
+  idle_.pop_back();
+  return taken;
+}
+
+void TransferPool::give_back(std::unique_ptr<Transfer> transfer) {
+  const std::lock_guard lock(mutex_);
+  if (idle_.size() < limits::net_idle_transfers) idle_.push_back(std::move(transfer));
 }
 
 }  // namespace keel::net

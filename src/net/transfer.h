@@ -1,7 +1,7 @@
-// One request and its answer with libcurl, without redirects: the part of fetch() that touches the
-// network. The address of every connection attempt is decided in the socket callback, on the exact
-// sockaddr that would be connected to, and once more before the request is sent; there is no second
-// name resolution in between that could answer differently.
+// One request and its answer with libcurl, without redirects: the part of fetch(), download() and
+// service() that touches the network. The address of every connection attempt is decided in the
+// socket callback, on the exact sockaddr that would be connected to, and once more before the
+// request is sent; there is no second name resolution in between that could answer differently.
 //
 // A Transfer holds one connection pool and belongs to one thread. Limits: limits.h, "net".
 #pragma once
@@ -9,8 +9,10 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -29,6 +31,20 @@ struct Answer {
   std::size_t received_bytes = 0;  // of the body, before decoding
 };
 
+// What service() needs beside what fetch() does.
+struct ServiceOptions {
+  std::string method;
+  std::string_view body;
+  std::chrono::milliseconds connect_time;
+  std::chrono::milliseconds first_byte_time;  // from the end of the request to its answer
+  std::chrono::milliseconds idle_time;        // without a byte of the answer
+  bool fresh_connection = false;
+  bool only_own_network = false;
+  std::function<void()> on_connected;  // before the first byte of the request is sent
+  // The answer's head is whole. False ends the transfer, and the answer is `truncated`.
+  std::function<bool(const Answer& head)> on_head;
+};
+
 struct TransferOptions {
   std::string user_agent;
   std::string accept;
@@ -36,6 +52,7 @@ struct TransferOptions {
   std::chrono::steady_clock::time_point deadline;  // its max(): none
   std::chrono::milliseconds stall_time;
   std::size_t body_bytes = 0;
+  const ServiceOptions* service = nullptr;  // its times are then used in place of stall_time
   // Takes the body of a 2xx answer as it arrives, undecoded and without a limit, in place of
   // Answer::body; the answer's head is whole by then. False ends the transfer, and the answer is
   // `truncated`.
@@ -48,12 +65,23 @@ class Transfer {
   ~Transfer();
   // `allow_own_network`: the address may also be loopback or private (a configured exception for
   // this host and port).
-  Result<Answer> get(const Url& url, const TransferOptions& options, bool allow_own_network,
-                     std::stop_token stop);
+  Result<Answer> call(const Url& url, const TransferOptions& options, bool allow_own_network,
+                      std::stop_token stop);
 
  private:
   struct State;
   std::unique_ptr<State> state_;
+};
+
+// Transfers that keep their connections open between calls. Thread-safe.
+class TransferPool {
+ public:
+  std::unique_ptr<Transfer> take();
+  void give_back(std::unique_ptr<Transfer> transfer);
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<Transfer>> idle_;  // at most limits::net_idle_transfers
 };
 
 }  // namespace keel::net

@@ -22,7 +22,7 @@ VAGUE = {"util", "utils", "common", "core", "manager", "helpers", "misc"}
 OWNERS = [
     (r"sqlite3(ext)?\.h$", ("store",)),
     (r"curl/", ("net",)),
-    (r"boost/", ("net",)),
+    (r"boost/", ("net/http",)),
     (r"([\w./-]*/)?(llama|llama-cpp|llama-ext|gguf)\.h$", ENGINE),
     (r"ggml[\w-]*\.h$", ENGINE),
 ]

@@ -14,6 +14,7 @@ TABLE = """# Design
 | base/ | strings | std, fmt |
 | store/ | SQLite | base |
 | net/ | HTTP | base |
+| net/http/ | HTTP server | net |
 | model/ | interface | base net |
 | model/inference/ | llama.cpp | model |
 | model/engine/ | llama.cpp | model model/inference |
@@ -25,7 +26,8 @@ CLEAN = {
     "docs/architecture.md": TABLE,
     "src/base/text.h": "#include <string>\n#include <fmt/core.h>\n",
     "src/store/database.cc": '#include <sqlite3.h>\n#include "base/text.h"\n',
-    "src/net/http.cc": "#include <curl/curl.h>\n#include <boost/beast.hpp>\n",
+    "src/net/client.cc": "#include <curl/curl.h>\n",
+    "src/net/http/server.cc": "#include <boost/beast.hpp>\n",
     "src/model/model.h": '#include "base/text.h"\n',
     "src/model/engine/engine.cc": '#include <llama.h>\n#include "model/model.h"\n',
     "src/model/inference/context.cc": '#include <llama.h>\n#include "model/model.h"\n',
@@ -49,6 +51,7 @@ BROKEN = {
         {"src/base/a.cc": "#include <sqlite3.h>\n"},
         {"src/model/a.cc": "#include <curl/curl.h>\n"},
         {"src/agent/a.cc": "#include <boost/asio.hpp>\n"},
+        {"src/net/a.cc": "#include <boost/asio.hpp>\n"},
         {"src/model/a.cc": '#include "llama.h"\n'},
         {"src/app/a.cc": "#include <ggml-backend.h>\n"},
         {"src/app/a.cc": "#include <../src/llama-ext.h>\n"},

@@ -10,6 +10,7 @@ import time
 import unittest
 
 import hub as hub_server
+from api_test import ApiHome, READ, free_port, messages
 from harness import Home, KEEL
 
 MODEL = pathlib.Path(os.environ.get("KEEL_MODELS", "")) / "smollm2-135m-instruct-q4_1.gguf"
@@ -132,6 +133,56 @@ class RealModelTest(Home):
         self.config('[[model]]\nname = "gone"\nkind = "local"\npath = "/no/such.gguf"\n')
         self.assertIn("/no/such.gguf", self.fails(1, "model", "memory"))
         self.assertIn("no local model", self.fails(1, "model", "memory", "other"))
+
+
+@unittest.skipUnless(MODEL.is_file(), "the model is not here: scripts/models get smollm2-135m")
+class RealModelApiTest(ApiHome):
+    patience = 600
+
+    def setUp(self):
+        super().setUp()
+        self.ok("init", "--model", str(MODEL), "--yes")
+        self.port = free_port()
+        self.config((self.home / "keel.toml").read_text() +
+                    f'\n[gateway]\nlisten = "127.0.0.1:{self.port}"\n')
+        self.serve()
+        self.token = (self.home / "token").read_text(encoding="ascii").strip()
+
+    def ask_local(self, text, **more):
+        return messages(text, **{"model": "local", "max_tokens": 24, **more})
+
+    def test_a_stream_knows_its_prompt_and_the_next_one_finds_it_read(self):
+        ask = self.ask_local("Name three colours of the sea.", system="You are brief. " * 40)
+        count = self.post("/v1/messages/count_tokens", ask)["input_tokens"]
+        events = self.events("/v1/messages", ask)
+        self.assertEqual(events[0][1]["message"]["usage"]["input_tokens"], count)
+        usage = [data for kind, data in events if kind == "message_delta"][0]["usage"]
+        self.assertEqual(usage["input_tokens"] + usage["cache_read_input_tokens"], count)
+        said = "".join(data["delta"].get("text", "") for kind, data in events
+                       if kind == "content_block_delta")
+        self.assertTrue(said.strip())
+        ask["messages"] += [{"role": "assistant", "content": said},
+                            {"role": "user", "content": "And of the sky?"}]
+        usage = self.post("/v1/messages", ask)["usage"]
+        self.assertGreater(usage["cache_read_input_tokens"], 0.9 * count)
+
+    def test_a_tool_that_is_asked_for_by_name_is_called_with_an_object(self):
+        answer = self.post("/v1/messages", self.ask_local(
+            "Read the file notes.txt", max_tokens=100, tools=[READ],
+            tool_choice={"type": "tool", "name": "Read"}))
+        calls = [block for block in answer["content"] if block["type"] == "tool_use"]
+        self.assertEqual([call["name"] for call in calls], ["Read"], answer)
+        self.assertIsInstance(calls[0]["input"], dict)
+        self.assertEqual(answer["stop_reason"], "tool_use")
+
+    def test_a_client_that_goes_away_frees_the_model(self):
+        answer = self.open("POST", "/v1/messages", self.ask_local(
+            "Tell me a very long story about the sea.", max_tokens=2000, stream=True))
+        answer.read(400)
+        answer.close()
+        begin = time.monotonic()
+        self.post("/v1/messages", self.ask_local("Hi.", max_tokens=2))
+        self.assertLess(time.monotonic() - begin, 10)
 
 
 if __name__ == "__main__":

@@ -48,10 +48,10 @@ class LocalModel final : public model::Model {
                                    std::stop_token stop) override;
   Status prepare(const model::Request& request, const model::Sink& sink,
                  std::stop_token stop) override;
+  // Loads the model if need be.
+  Result<std::int64_t> count(const model::Request& request) override;
   void rest() override;
 
-  // How many tokens the request's prompt has; loads the model if need be.
-  Result<std::int64_t> count(const model::Request& request);
   LocalStats stats() const;
 
  private:

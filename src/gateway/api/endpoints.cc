@@ -1,0 +1,257 @@
+#include "gateway/api/endpoints.h"
+
+#include <chrono>
+#include <utility>
+
+#include "base/clock.h"
+#include "base/id.h"
+#include "base/limits.h"
+#include "log/log.h"
+#include "msg/dialect/dialect.h"
+
+namespace keel::api {
+namespace {
+
+using Dialect = msg::Dialect;
+
+constexpr auto kPingTick = std::chrono::milliseconds(250);
+constexpr std::size_t kIdBytes = 12;
+constexpr int kRetryAfterS = 2;
+
+std::int64_t now_s() {
+  return SystemClock().wall_ms() / 1000;
+}
+
+std::string make_id(Dialect dialect) {
+  const std::string_view prefix = dialect == Dialect::anthropic   ? "msg_"
+                                  : dialect == Dialect::responses ? "resp_"
+                                                                  : "chatcmpl-";
+  return std::string(prefix) + random_hex(kIdBytes);
+}
+
+std::string request_id_name(Dialect dialect) {
+  return dialect == Dialect::anthropic ? "request-id" : "x-request-id";
+}
+
+// "prompt is too long: 40000 tokens > 32768 maximum", in the words that each dialect's clients act
+// on.
+void word_overflow(msg::ApiError& error, Dialect dialect) {
+  if (error.kind != msg::Fault::context_overflow) return;
+  std::vector<std::int64_t> numbers;
+  for (std::size_t i = 0; i < error.message.size() && numbers.size() < 2;) {
+    std::size_t end = i;
+    while (end < error.message.size() && error.message[end] >= '0' && error.message[end] <= '9') {
+      ++end;
+    }
+    if (end > i && end - i < 12) numbers.push_back(std::stoll(error.message.substr(i, end - i)));
+    i = std::max(end, i + 1);
+  }
+  if (numbers.size() == 2) {
+    error.message = msg::overflow_message(numbers[0], numbers[1], dialect);
+  }
+}
+
+msg::ApiError api_error(const Error& error, Dialect dialect) {
+  msg::ApiError out = msg::to_api_error(error);
+  word_overflow(out, dialect);
+  return out;
+}
+
+}  // namespace
+
+http::Response error_response(Dialect dialect, const msg::ApiError& error, int status) {
+  http::Response response;
+  response.status = status != 0 ? status : msg::http_status(error.kind, dialect);
+  msg::ApiError named = error;
+  if (named.request_id.empty()) named.request_id = "req_" + random_hex(kIdBytes);
+  response.headers = {{"content-type", "application/json"},
+                      {request_id_name(dialect), named.request_id}};
+  const bool later = error.kind == msg::Fault::rate || error.kind == msg::Fault::overloaded;
+  if (later || error.retry_after_s) {
+    const int seconds = static_cast<int>(error.retry_after_s.value_or(kRetryAfterS));
+    response.headers.emplace_back("retry-after", std::to_string(seconds));
+  }
+  if (response.status == 401) response.headers.emplace_back("www-authenticate", "Bearer");
+  response.body = msg::error_body(named, dialect);
+  return response;
+}
+
+struct Endpoints::Call {
+  Dialect dialect = Dialect::chat;
+  model::Model* model = nullptr;
+  msg::Params params;
+  model::Request request;
+  AnswerOptions answer;
+  std::string request_id;
+  msg::AnswerStyle style;
+  std::size_t losses = 0;
+};
+
+Endpoints::Endpoints(model::Router& router, Options options)
+    : router_(router), options_(std::move(options)) {
+  pinger_ = rt::start_thread("http-ping", [this](std::stop_token stop) { ping_all(stop); });
+}
+
+Endpoints::~Endpoints() = default;
+
+Counters Endpoints::counters() const {
+  Counters counters;
+  counters.answers = answers_;
+  counters.failures = failures_;
+  counters.cancelled = cancelled_;
+  counters.prompt_tokens = prompt_tokens_;
+  counters.cached_tokens = cached_tokens_;
+  counters.completion_tokens = completion_tokens_;
+  const std::lock_guard lock(mutex_);
+  counters.open_streams = live_.size();
+  return counters;
+}
+
+Result<Endpoints::Call> Endpoints::prepare(Dialect dialect, const http::Request& request) const {
+  msg::Parsed parsed = TRY(msg::parse_request(dialect, request.body));
+  Call call;
+  call.dialect = dialect;
+  call.params = parsed.conversation.params;
+  call.style = msg::style_for(parsed.conversation, now_s());
+  Result<model::Choice> choice = router_.choose(call.params.model);
+  if (!choice && choice.error().code == Code::not_found && options_.any_model) {
+    choice = router_.choose("");
+  }
+  if (!choice) return pass(std::move(choice).error());
+  call.model = choice->model;
+  MapOptions map;
+  map.model = choice->name;
+  map.session = http::header(request.headers, "x-claude-code-session-id");
+  map.secret = options_.secret;
+  Mapped mapped = map_request(std::move(parsed.conversation), map);
+  call.request = std::move(mapped.request);
+  call.request_id = "req_" + random_hex(kIdBytes);
+  call.losses = parsed.losses.size() + mapped.losses.size();
+  call.answer.id = make_id(dialect);
+  call.answer.model = choice->name;
+  // A client of Anthropic's API that does not ask for thoughts does not expect them.
+  call.answer.thinking = dialect != Dialect::anthropic || call.params.thinking.on();
+  call.answer.names = std::move(mapped.names);
+  call.answer.custom = std::move(mapped.custom);
+  if (dialect == Dialect::anthropic) {
+    call.answer.sign = [secret = options_.secret, name = choice->name](const std::string& text) {
+      return sign_thinking(secret, name, text);
+    };
+  }
+  return call;
+}
+
+void Endpoints::answer(Dialect dialect, const http::Request& request, http::Responder& responder) {
+  const Result<Call> call = prepare(dialect, request);
+  if (!call) return responder.send(error_response(dialect, api_error(call.error(), dialect)));
+  if (call->params.stream) {
+    stream(*call, responder);
+  } else {
+    whole(*call, responder);
+  }
+}
+
+Result<model::Response> Endpoints::generate(const Call& call, const model::Sink& sink,
+                                            std::stop_token stop) {
+  const auto begin = std::chrono::steady_clock::now();
+  Result<model::Response> response = call.model->generate(call.request, sink, stop);
+  const auto ms = static_cast<long>(ms_between(begin, std::chrono::steady_clock::now()));
+  const bool cancelled =
+      stop.stop_requested() || (response && response->stop == model::StopReason::cancelled);
+  ++(cancelled ? cancelled_ : response ? answers_ : failures_);
+  if (!response) {
+    log::info("gateway", "api dialect={} model={} failed={} ms={}", msg::dialect_name(call.dialect),
+              call.answer.model, code_name(response.error().code), ms);
+    return response;
+  }
+  const model::Usage& usage = response->usage;
+  prompt_tokens_ += static_cast<std::uint64_t>(usage.prompt_tokens);
+  cached_tokens_ += static_cast<std::uint64_t>(usage.cached_tokens);
+  completion_tokens_ += static_cast<std::uint64_t>(usage.completion_tokens);
+  log::info("gateway",
+            "api dialect={} model={} stop={} prompt={} cached={} completion={} losses={} ms={}",
+            msg::dialect_name(call.dialect), call.answer.model,
+            model::stop_reason_name(response->stop), usage.prompt_tokens, usage.cached_tokens,
+            usage.completion_tokens, call.losses, ms);
+  return response;
+}
+
+void Endpoints::stream(const Call& call, http::Responder& responder) {
+  const auto live = std::make_shared<LiveAnswer>(
+      call.answer, msg::make_writer(call.dialect, call.style),
+      http::Headers{{"content-type", "text/event-stream; charset=utf-8"},
+                    {"cache-control", "no-cache"},
+                    {"x-accel-buffering", "no"},
+                    {request_id_name(call.dialect), call.request_id}},
+      responder);
+  std::list<std::shared_ptr<LiveAnswer>>::iterator place;
+  {
+    const std::lock_guard lock(mutex_);
+    place = live_.insert(live_.end(), live);
+    changed_.notify_all();
+  }
+  // Clients of Anthropic's API look for the size of the prompt where the answer begins.
+  if (call.dialect == Dialect::anthropic) {
+    if (const Result<std::int64_t> tokens = call.model->count(call.request)) live->expect(*tokens);
+  }
+  const Result<model::Response> response = generate(
+      call, [&](const model::StreamEvent& event) { live->model_event(event); },
+      responder.stop_token());
+  {
+    const std::lock_guard lock(mutex_);
+    live_.erase(place);
+  }
+  if (response) return live->finish(*response);
+  const msg::ApiError error = api_error(response.error(), call.dialect);
+  if (!live->fail(error)) responder.send(error_response(call.dialect, error));
+}
+
+void Endpoints::whole(const Call& call, http::Responder& responder) {
+  AnswerEvents events(call.answer);
+  const Result<model::Response> response = generate(
+      call, [&](const model::StreamEvent& event) { events.model_event(event); },
+      responder.stop_token());
+  if (!response) {
+    return responder.send(error_response(call.dialect, api_error(response.error(), call.dialect)));
+  }
+  events.finish(*response);
+  msg::Collector collector;
+  for (const msg::StreamEvent& event : events.take()) collector.event(event);
+  if (collector.error()) return responder.send(error_response(call.dialect, *collector.error()));
+  http::Response out;
+  out.headers = {{"content-type", "application/json"},
+                 {request_id_name(call.dialect), call.request_id}};
+  msg::Losses losses;
+  out.body = msg::write_answer(call.dialect, collector.answer(), call.style, losses);
+  responder.send(std::move(out));
+}
+
+void Endpoints::count(const http::Request& request, http::Responder& responder) {
+  const Dialect dialect = Dialect::anthropic;
+  const Result<Call> call = prepare(dialect, request);
+  if (!call) return responder.send(error_response(dialect, api_error(call.error(), dialect)));
+  const Result<std::int64_t> tokens = call->model->count(call->request);
+  if (!tokens) return responder.send(error_response(dialect, api_error(tokens.error(), dialect)));
+  http::Response out;
+  out.headers = {{"content-type", "application/json"},
+                 {request_id_name(dialect), call->request_id}};
+  out.body = dump_json(Json{{"input_tokens", *tokens}});
+  responder.send(std::move(out));
+}
+
+// Sleeps while there is no stream.
+void Endpoints::ping_all(std::stop_token stop) {
+  while (!stop.stop_requested()) {
+    std::list<std::shared_ptr<LiveAnswer>> live;
+    {
+      std::unique_lock lock(mutex_);
+      changed_.wait(lock, stop, [&] { return !live_.empty(); });
+      changed_.wait_for(lock, stop, kPingTick, [] { return false; });
+      live = live_;
+    }
+    const auto now = std::chrono::steady_clock::now();
+    for (const auto& answer : live) answer->ping(now);
+  }
+}
+
+}  // namespace keel::api

@@ -1,0 +1,238 @@
+"""The official SDKs against keel serve. Run with an interpreter that has them:
+
+    python3 -m venv FOLDER && FOLDER/bin/pip install anthropic openai
+    KEEL=build/dev/keel FOLDER/bin/python tests/e2e/sdk_test.py
+
+The Node SDKs are tried where KEEL_NODE_SDKS names a folder with node_modules (npm install
+@anthropic-ai/sdk openai), Claude Code where KEEL_CLAUDE_CODE names its program (npm install
+@anthropic-ai/claude-code; 2.1.197 was tried). What is not there is skipped: api_test.py checks the
+same with the standard library.
+"""
+
+import importlib.util
+import json
+import os
+import subprocess
+import unittest
+
+from api_test import ApiHome, READ
+from harness import CALM
+
+
+def installed(name):
+    return importlib.util.find_spec(name) is not None
+
+
+@unittest.skipUnless(installed("anthropic"), "the SDK anthropic is not installed")
+class AnthropicTest(ApiHome):
+    def client(self, **more):
+        import anthropic
+        return anthropic.Anthropic(base_url=f"http://127.0.0.1:{self.port}", auth_token=self.token,
+                                   api_key=None, **more)
+
+    def test_whole_and_streamed(self):
+        self.daemon({"text": "Hello there.", "repeat": True})
+        client = self.client()
+        ask = {"model": "small", "max_tokens": 50, "messages": [{"role": "user", "content": "hi"}]}
+        answer = client.messages.create(**ask)
+        self.assertEqual((answer.content[0].text, answer.stop_reason), ("Hello there.", "end_turn"))
+        with client.messages.stream(**ask) as stream:
+            self.assertEqual("".join(stream.text_stream), "Hello there.")
+            final = stream.get_final_message()
+        self.assertEqual(final.content[0].text, "Hello there.")
+        self.assertGreater(final.usage.output_tokens, 0)
+        count = client.messages.count_tokens(model="small", messages=ask["messages"])
+        self.assertEqual(count.input_tokens, answer.usage.input_tokens)
+        self.assertEqual([model.id for model in client.models.list()], ["small"])
+
+    def test_a_loop_with_two_tools_at_once_and_thoughts_that_come_back(self):
+        self.daemon({"on": "user", "thinking": "both then", "text": "Looking.", "repeat": True,
+                     "calls": [{"name": "Read", "arguments": {"path": "a"}},
+                               {"name": "Read", "arguments": {}}]},
+                    {"on": "tool", "result": "two", "text": "Done.", "repeat": True})
+        client = self.client()
+        talk = [{"role": "user", "content": "read both"}]
+        more = {"model": "small", "max_tokens": 2000, "tools": [READ],
+                "thinking": {"type": "enabled", "budget_tokens": 1024}}
+        with client.messages.stream(messages=talk, **more) as stream:
+            first = stream.get_final_message()
+        self.assertEqual([block.type for block in first.content],
+                         ["thinking", "text", "tool_use", "tool_use"])
+        self.assertEqual([block.input for block in first.content[2:]], [{"path": "a"}, {}])
+        self.assertEqual(first.stop_reason, "tool_use")
+        talk.append({"role": "assistant", "content": first.content})
+        talk.append({"role": "user", "content": [
+            {"type": "tool_result", "tool_use_id": block.id, "content": text}
+            for block, text in zip(first.content[2:], ("one", "two"))]})
+        second = client.messages.create(messages=talk, **more)
+        self.assertEqual(second.content[0].text, "Done.")
+        self.assertGreater(second.usage.cache_read_input_tokens, 0)
+
+    def test_errors_are_the_errors_of_the_sdk(self):
+        import anthropic
+        self.daemon({"match": "break", "text": "one two", "repeat": True,
+                     "error": {"code": "unavailable", "message": "the engine is gone"}},
+                    {"text": "x", "repeat": True}, model="context = 256")
+        client = self.client(max_retries=0)
+        ask = {"model": "small", "max_tokens": 50}
+        with self.assertRaises(anthropic.NotFoundError):
+            client.messages.create(**{**ask, "model": "none"},
+                                   messages=[{"role": "user", "content": "x"}])
+        with self.assertRaisesRegex(anthropic.BadRequestError, "prompt is too long"):
+            client.messages.create(**ask, messages=[{"role": "user", "content": "x " * 500}])
+        with self.assertRaises(anthropic.AuthenticationError):
+            anthropic.Anthropic(base_url=f"http://127.0.0.1:{self.port}", api_key="wrong",
+                                max_retries=0).messages.create(
+                **ask, messages=[{"role": "user", "content": "x"}])
+        with self.assertRaisesRegex(anthropic.APIError, "the engine is gone"):
+            with client.messages.stream(
+                    **ask, messages=[{"role": "user", "content": "break"}]) as stream:
+                stream.get_final_message()
+
+
+@unittest.skipUnless(installed("openai"), "the SDK openai is not installed")
+class OpenAiTest(ApiHome):
+    def client(self, **more):
+        import openai
+        return openai.OpenAI(base_url=f"http://127.0.0.1:{self.port}/v1", api_key=self.token,
+                             **more)
+
+    def test_chat_whole_and_streamed(self):
+        self.daemon({"text": "Hello there.", "repeat": True})
+        client = self.client()
+        ask = {"model": "small", "messages": [{"role": "user", "content": "hi"}]}
+        answer = client.chat.completions.create(**ask)
+        self.assertEqual(answer.choices[0].message.content, "Hello there.")
+        text = ""
+        for chunk in client.chat.completions.create(stream=True, **ask):
+            text += (chunk.choices[0].delta.content or "") if chunk.choices else ""
+        self.assertEqual(text, "Hello there.")
+        self.assertEqual([model.id for model in client.models.list()], ["small"])
+
+    def test_chat_with_tools(self):
+        self.daemon({"on": "user", "calls": [{"name": "Read", "arguments": {"path": "a"}}],
+                     "repeat": True},
+                    {"on": "tool", "text": "Done.", "repeat": True})
+        client = self.client()
+        tool = {"type": "function", "function": {"name": "Read",
+                                                 "parameters": READ["input_schema"]}}
+        talk = [{"role": "user", "content": "read"}]
+        with client.chat.completions.stream(model="small", messages=talk, tools=[tool]) as stream:
+            message = stream.get_final_completion().choices[0].message
+        self.assertEqual(json.loads(message.tool_calls[0].function.arguments), {"path": "a"})
+        talk.append({"role": "assistant", "content": None, "tool_calls": [
+            {"id": message.tool_calls[0].id, "type": "function",
+             "function": {"name": "Read", "arguments": message.tool_calls[0].function.arguments}}]})
+        talk.append({"role": "tool", "tool_call_id": message.tool_calls[0].id, "content": "text"})
+        answer = client.chat.completions.create(model="small", messages=talk, tools=[tool])
+        self.assertEqual(answer.choices[0].message.content, "Done.")
+
+    def test_responses_whole_and_streamed(self):
+        self.daemon({"text": "Hello there.", "repeat": True})
+        client = self.client()
+        self.assertEqual(client.responses.create(model="small", input="hi").output_text,
+                         "Hello there.")
+        with client.responses.stream(model="small", input="hi") as stream:
+            for _ in stream:
+                pass
+            self.assertEqual(stream.get_final_response().output_text, "Hello there.")
+
+    def test_errors_are_the_errors_of_the_sdk(self):
+        import openai
+        self.daemon({"text": "x", "repeat": True}, model="context = 256")
+        client = self.client(max_retries=0)
+        with self.assertRaises(openai.NotFoundError):
+            client.chat.completions.create(model="none",
+                                           messages=[{"role": "user", "content": "x"}])
+        with self.assertRaises(openai.BadRequestError) as caught:
+            client.responses.create(model="small", input="x " * 500)
+        self.assertEqual(caught.exception.code, "context_length_exceeded")
+
+
+# Arguments: the folder that holds node_modules, the address, the token.
+NODE = r"""
+import { createRequire } from "node:module";
+
+const [folder, address, token] = process.argv.slice(1);
+const require = createRequire(folder + "/");
+const { Anthropic } = require("@anthropic-ai/sdk");
+const { OpenAI } = require("openai");
+
+const anthropic = new Anthropic({ baseURL: address, authToken: token, apiKey: null });
+const openai = new OpenAI({ baseURL: address + "/v1", apiKey: token });
+const messages = [{ role: "user", content: "hi" }];
+const tools = [{ name: "Read", description: "Reads", input_schema: { type: "object" } }];
+
+const message = await anthropic.messages
+  .stream({ model: "small", max_tokens: 2000, messages, tools,
+            thinking: { type: "enabled", budget_tokens: 1024 } })
+  .finalMessage();
+const completion = await openai.chat.completions
+  .stream({ model: "small", messages }).finalChatCompletion();
+const response = await openai.responses
+  .stream({ model: "small", input: "hi" }).finalResponse();
+let error = "";
+try {
+  await anthropic.messages.create({ model: "none", max_tokens: 5, messages });
+} catch (e) {
+  error = e.constructor.name;
+}
+console.log(JSON.stringify({
+  blocks: message.content.map((block) => block.type),
+  inputs: message.content.filter((block) => block.type === "tool_use").map((block) => block.input),
+  stop: message.stop_reason,
+  chat: completion.choices[0].message.content,
+  calls: completion.choices[0].message.tool_calls?.length ?? 0,
+  response: response.output_text,
+  error,
+}));
+"""
+
+
+@unittest.skipUnless(os.environ.get("KEEL_NODE_SDKS"), "KEEL_NODE_SDKS names no folder")
+class NodeTest(ApiHome):
+    def test_streams_and_errors(self):
+        self.daemon({"thinking": "hm", "text": "Hello there.", "repeat": True,
+                     "calls": [{"name": "Read", "arguments": {"path": "a"}},
+                               {"name": "Read", "arguments": {}}]})
+        done = subprocess.run(["node", "--input-type=module", "-e", NODE,
+                               os.environ["KEEL_NODE_SDKS"], f"http://127.0.0.1:{self.port}",
+                               self.token],
+                              capture_output=True, timeout=CALM, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr.decode())
+        self.assertEqual(json.loads(done.stdout), {
+            "blocks": ["thinking", "text", "tool_use", "tool_use"], "inputs": [{"path": "a"}, {}],
+            "stop": "tool_use", "chat": "Hello there.", "calls": 2, "response": "Hello there.",
+            "error": "NotFoundError"})
+
+
+@unittest.skipUnless(os.environ.get("KEEL_CLAUDE_CODE"), "KEEL_CLAUDE_CODE names no program")
+class ClaudeCodeTest(ApiHome):
+    def test_a_task_with_two_tools_whose_second_turn_finds_its_beginning(self):
+        work = self.home / "work"
+        work.mkdir()
+        for name in ("one", "two"):
+            (work / name).write_text(f"the secret of {name}\n", encoding="utf-8")
+        calls = [{"name": "Read", "arguments": {"file_path": str(work / name)}}
+                 for name in ("one", "two")]
+        self.daemon({"on": "tool", "result": "the secret of two", "text": "Both files were read.",
+                     "repeat": True},
+                    {"match": "read both", "text": "I read them.", "calls": calls, "repeat": True},
+                    {"text": "ok", "repeat": True})
+        address = f"http://127.0.0.1:{self.port}"
+        done = subprocess.run(
+            [os.environ["KEEL_CLAUDE_CODE"], "-p", "read both files", "--model", "small"],
+            cwd=work, capture_output=True, timeout=4 * CALM, check=False, stdin=subprocess.DEVNULL,
+            env={"PATH": os.environ["PATH"], "HOME": str(self.home), "ANTHROPIC_BASE_URL": address,
+                 "ANTHROPIC_AUTH_TOKEN": self.token, "ANTHROPIC_SMALL_FAST_MODEL": "small",
+                 "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1"})
+        self.assertEqual(done.returncode, 0, done.stdout.decode() + done.stderr.decode())
+        self.assertIn("Both files were read.", done.stdout.decode())
+        read, found = (self.metric(f"keel_model_{name}_tokens_total")
+                       for name in ("prompt", "cached"))
+        # Of two turns the second begins with all of the first.
+        self.assertGreater(found, 0.4 * read)
+
+
+if __name__ == "__main__":
+    unittest.main()
