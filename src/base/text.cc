@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
 namespace keel {
 namespace {
@@ -39,6 +40,18 @@ std::size_t valid_length(std::string_view s, std::size_t offset) {
     return 4;
   }
   return 0;
+}
+
+// How many bytes from `offset` on are ASCII for sure: most text is, and eight are looked at at
+// once.
+std::size_t plain_run(std::string_view s, std::size_t offset) {
+  constexpr std::uint64_t high_bits = 0x8080808080808080ULL;
+  std::size_t end = offset;
+  for (std::uint64_t eight = 0; s.size() - end >= sizeof eight; end += sizeof eight) {
+    std::memcpy(&eight, s.data() + end, sizeof eight);
+    if ((eight & high_bits) != 0) break;
+  }
+  return end - offset;
 }
 
 char32_t decode(std::string_view s, std::size_t offset, std::size_t length) {
@@ -130,6 +143,8 @@ bool equals_ignoring_case(std::string_view a, std::string_view b) {
 
 bool is_valid_utf8(std::string_view bytes) {
   for (std::size_t i = 0; i < bytes.size();) {
+    i += plain_run(bytes, i);
+    if (i == bytes.size()) break;
     const std::size_t length = valid_length(bytes, i);
     if (length == 0) return false;
     i += length;

@@ -14,6 +14,22 @@ TEST(Text, OverlongAndSurrogateBytesAreNotUtf8) {
   }
 }
 
+TEST(Text, AFaultIsFoundWhereverItStandsInPlainText) {
+  for (std::size_t size = 0; size < 40; ++size) {
+    const std::string plain(size, 'x');
+    EXPECT_TRUE(is_valid_utf8(plain));
+    for (std::size_t at = 0; at < size; ++at) {
+      std::string text = plain;
+      text[at] = '\x80';
+      EXPECT_FALSE(is_valid_utf8(text)) << size << " " << at;
+      text.replace(at, 1, "\xC3\xA9");
+      EXPECT_TRUE(is_valid_utf8(text)) << size << " " << at;
+      text.pop_back();
+      EXPECT_EQ(is_valid_utf8(text), at + 1 < size) << size << " " << at;
+    }
+  }
+}
+
 TEST(Text, NulIsReplacedBecauseItEndsStringsElsewhere) {
   EXPECT_EQ(to_valid_utf8(std::string_view("a\0b", 3)),
             "a\xEF\xBF\xBD"

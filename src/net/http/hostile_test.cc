@@ -190,7 +190,7 @@ TEST_F(Hostile, WhatTwoReadersCouldReadDifferentlyIsRefusedAndTheConnectionClose
       "GET  / HTTP/1.1\r\nHost: a\r\n\r\n",
       "GET / HTTP/3.0\r\nHost: a\r\n\r\n",
       "GET / HTTP/1.1\nHost: a\n\n",
-      std::string("GET /\0 HTTP/1.1\r\nHost: a\r\n\r\n", 31),
+      std::string("GET /\0 HTTP/1.1\r\nHost: a\r\n\r\n", 28),
       "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",  // a TLS greeting
       "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
   };
