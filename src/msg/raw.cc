@@ -396,6 +396,34 @@ const std::string& Doc::text() const {
   return state_->text;
 }
 
+Json json_of(const Value& value) {
+  switch (value.kind()) {
+    case JsonKind::object: {
+      // The keys differ (Doc::parse), so none has to be looked for.
+      Json out = Json::object();
+      auto& members = static_cast<Json::object_t::Container&>(out.get_ref<Json::object_t&>());
+      members.reserve(value.size());
+      for (const Value member : value) members.emplace_back(member.key(), json_of(member));
+      return out;
+    }
+    case JsonKind::array: {
+      Json out = Json::array();
+      for (const Value element : value) out.push_back(json_of(element));
+      return out;
+    }
+    case JsonKind::string:
+      return value.string();
+    case JsonKind::boolean:
+      return *value.boolean();
+    case JsonKind::number: {
+      Json number = Json::parse(value.raw(), nullptr, false);
+      return number.is_discarded() ? Json() : number;
+    }
+    default:
+      return nullptr;
+  }
+}
+
 void append_json_string(std::string& out, std::string_view text) {
   if (!is_valid_utf8(text)) return append_json_string(out, to_valid_utf8(text));
   out += '"';

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/json.h"
 #include "base/result.h"
 
 namespace keel::msg {
@@ -87,6 +88,9 @@ class Doc {
   explicit Doc(std::unique_ptr<DocState> state);
   std::unique_ptr<DocState> state_;
 };
+
+// The same value as a tree that can be changed. A number that no double holds becomes null.
+Json json_of(const Value& value);
 
 // Compact JSON into one string. Commas are put where they are due; the caller keeps the rest in
 // order (a key before each member's value, an end for each begin).

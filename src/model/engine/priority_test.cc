@@ -73,11 +73,11 @@ TEST_F(LocalModelTest, AJobMakesWayAndGoesOnWithoutReadingOrSayingAnythingTwice)
 }
 
 TEST_F(LocalModelTest, ALongPromptOfAJobIsReadInPartsAroundTheOwner) {
-  NEED_MODEL(kTiny, 8192);
+  NEED_MODEL(kTiny, 4096);
   ASSERT_TRUE(model_->prepare({}, {}, {}));
   model::Request long_one = story(model::Priority::background, "job", 4);
   std::string text;
-  for (int i = 0; i < 500; ++i) text += "The ship sails on over the wide sea. ";
+  for (int i = 0; i < 220; ++i) text += "The ship sails on over the wide sea. ";
   long_one.items = {msg::text_item(msg::Role::user, text)};
   Running job(*model_, long_one);
   ASSERT_TRUE(eventually([&] { return job.readings > 2; }));

@@ -163,6 +163,11 @@ class EventReader : public StreamReader {
 
   void close(int key) {
     if (const auto it = held_.find(key); it != held_.end()) {
+      if (it->second.type.empty()) {
+        lose(Lost::opaque, "a block without a type was passed over");
+        held_.erase(it);
+        return;
+      }
       BlockOpen open;
       open.kind = BlockKind::opaque;
       open.dialect = here;

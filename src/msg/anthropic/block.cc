@@ -1,5 +1,7 @@
 #include "msg/anthropic/block.h"
 
+#include <algorithm>
+
 #include "msg/stream/event.h"
 
 namespace keel::msg::anthropic {
@@ -289,10 +291,16 @@ void write_block(Writer& w, const Block& block, const Target& target, const std:
 void write_content(Writer& w, const std::vector<const Block*>& blocks, const Target& target,
                    const std::string& where, Losses& losses) {
   const auto* only = blocks.size() == 1 ? std::get_if<Text>(blocks[0]) : nullptr;
-  if (only != nullptr && only->extras.empty()) {
+  if (only != nullptr) {
+    const bool own = std::any_of(only->extras.begin(), only->extras.end(),
+                                 [](const Extra& e) { return e.dialect == here; });
     const bool same = unchanged(*blocks[0], &only->wire, target);
-    if (!same) return void(w.string(only->text));
-    if (only->wire.bytes[0] == '"') return void(w.raw(only->wire.bytes));
+    if (same && only->wire.bytes[0] == '"') return void(w.raw(only->wire.bytes));
+    if (!same && !own) {
+      Writer nowhere;
+      write_extras(nowhere, only->extras, here, losses, where);
+      return void(w.string(only->text));
+    }
   }
   w.array();
   for (std::size_t b = 0; b < blocks.size(); ++b) {

@@ -149,7 +149,7 @@ class RequestReader {
         continue;
       } else {
         tool.type.clear();
-        tool.schema = TRY(parse_json(value["input_schema"].raw(), where + ".input_schema"));
+        tool.schema = json_of(value["input_schema"]);
       }
       tool.strict = value["strict"].boolean();
       read_extras(tool.extras, value, here,

@@ -307,6 +307,22 @@ TEST(StreamTrap, ACallWithoutArgumentsHasAnInputAndOneDelta) {
   EXPECT_TRUE(has(write(Dialect::responses, events_of(answer)), R"("arguments":"{}")"));
 }
 
+TEST(StreamTrap, ACallWithoutANameReachesNobody) {
+  const StreamEvents events =
+      gated(read(Dialect::chat, calls(R"({"index":0,"id":"a","function":{"arguments":"{}"}})") +
+                                    chunk("{}", R"("tool_calls")") + sse("[DONE]")));
+  expect_order(events);
+  EXPECT_TRUE(tool_calls(gather(events).answer().item).empty());
+  const std::string nameless =
+      sse(R"({"type":"content_block_start","index":0,"content_block":{"type":"tool_use","id":"t"}})") +
+      sse(R"({"type":"content_block_stop","index":0})") +
+      sse(R"({"type":"message_delta","delta":{"stop_reason":"tool_use"}})") +
+      sse(R"({"type":"message_stop"})");
+  const StreamEvents claude = gated(read(Dialect::anthropic, nameless));
+  EXPECT_TRUE(tool_calls(gather(claude).answer().item).empty());
+  EXPECT_NE(end_of(claude).stop, Stop::tool_calls);
+}
+
 TEST(StreamTrap, ATruncatedCallIsNeverExecutableAndTheLimitWins) {
   const std::string cut =
       chunk(R"({"content":"ok"})") +

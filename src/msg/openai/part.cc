@@ -112,7 +112,7 @@ Result<Tool> function_tool(const Value& function, const std::string& where, Loss
   if (tool.name.empty()) return wrong(where + ".name", "is missing");
   const Value parameters = function["parameters"];
   if (parameters.is_object()) {
-    tool.schema = TRY(parse_json(parameters.raw(), where + ".parameters"));
+    tool.schema = json_of(parameters);
   } else if (!parameters.empty()) {
     // One broken tool must not cost the others.
     losses.push_back({Lost::tool, where, "its parameters are no object"});

@@ -82,6 +82,7 @@ void Sequencer::open(int key, BlockOpen block) {
     return error({Fault::api,
                   "the answer has more than " + std::to_string(limits::stream_blocks) + " blocks"});
   }
+  if (is_call(block) && block.id.empty()) block.id = "call_" + std::to_string(key);
   Pending pending;
   pending.key = key;
   pending.block = std::move(block);
@@ -115,7 +116,8 @@ void Sequencer::close_front(bool complete) {
   if (front.block.kind == BlockKind::call && complete) {
     complete = trim(front.arguments).empty() || whole_arguments(front.arguments);
   }
-  complete = complete && !front.abandoned;
+  // Nobody can run a call without a name.
+  complete = complete && !front.abandoned && !(is_call(front.block) && front.block.name.empty());
   half_call_ = half_call_ || !complete;
   out_.emplace_back(BlockClose{front.block.index, complete});
   done_.push_back(front.key);
