@@ -90,11 +90,15 @@ class ConfigTest(Home):
             (self.home / "keel.toml").write_bytes(data)
             self.fails(78, "config", "check")
 
-    def test_kinds_of_later_versions_are_named_with_their_line(self):
+    def test_a_cloud_model_that_cannot_be_reached_names_its_address(self):
         self.config('[[model]]\nname = "cloud"\nkind = "openai"\nmodel = "x"\n'
                     'base_url = "http://127.0.0.1:9"\n')
-        words = self.keel("chat", "-m", "x").stderr.decode()
-        self.assertIn("keel.toml:1", words)
+        done = self.keel("chat", "-m", "x")
+        self.assertEqual(done.returncode, 1)
+        words = done.stderr.decode()
+        self.assertIn("cloud", words)
+        self.assertIn("http://127.0.0.1:9", words)
+
 
 
 class MessageTest(Home):
