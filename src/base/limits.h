@@ -56,9 +56,9 @@ inline constexpr std::size_t store_quick_check_bytes =
 inline constexpr int cloud_attempts = 4;  // of one request, while nothing of an answer has come
 inline constexpr auto cloud_retry_wait = 500ms;  // doubled at each attempt
 inline constexpr auto cloud_retry_wait_max = 8s;
-inline constexpr auto cloud_server_wait = 60s;        // that a server may ask for
-inline constexpr auto cloud_first_byte_time = 10min;  // a long prompt is read before the first
-inline constexpr auto cloud_idle_time = 2min;         // between two pieces of an answer
+inline constexpr auto cloud_server_wait = 60s;           // that a server may ask for
+inline constexpr auto cloud_first_byte_time = 10min;     // a long prompt is read before the first
+inline constexpr auto cloud_idle_time = 2min;            // between two pieces of an answer
 inline constexpr std::size_t cloud_affinity_bytes = 24;  // of a conversation's hash
 
 // model/kernel

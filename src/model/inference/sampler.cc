@@ -26,9 +26,9 @@ Token likeliest(const float* logits, std::int32_t count) {
   for (; at + kLanes <= count; at += kLanes) {
     for (std::int32_t lane = 0; lane < kLanes; ++lane) {
       const float value = logits[at + lane];
-      best[static_cast<std::size_t>(lane)] =
-          value > best[static_cast<std::size_t>(lane)] ? value
-                                                       : best[static_cast<std::size_t>(lane)];
+      best[static_cast<std::size_t>(lane)] = value > best[static_cast<std::size_t>(lane)]
+                                                 ? value
+                                                 : best[static_cast<std::size_t>(lane)];
     }
   }
   float most = *std::max_element(best.begin(), best.end());
