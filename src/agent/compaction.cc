@@ -52,9 +52,11 @@ void Compaction::consider(const std::string& conversation, const std::string& tu
                           const std::string& model, std::int64_t tokens) {
   const Result<model::Model*> found = parts_.router.find(model);
   if (!found) return;
-  const std::int64_t context = (*found)->info().context;
-  if (context <= 0 ||
-      static_cast<double>(tokens) < limits::compact_above * static_cast<double>(context))
+  const model::Info info = (*found)->info();
+  // Not with models that cost money: nobody asked for this answer.
+  if (info.kind != "local" && info.kind != "script") return;
+  if (info.context <= 0 ||
+      static_cast<double>(tokens) < limits::compact_above * static_cast<double>(info.context))
     return;
   (void)jobs_.push({conversation, turn, model});  // full: the next turn asks again
 }
