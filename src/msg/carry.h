@@ -33,6 +33,12 @@ void keep_wire(T& thing, const Value& value, Dialect dialect) {
   thing.wire.dialect = dialect;
   thing.wire.bytes = value.raw();
 }
+// A block that came as this value.
+template <class T>
+Block wired(Dialect dialect, T block, const Value& value) {
+  keep_wire(block, value, dialect);
+  return block;
+}
 // The bytes it came with, if it is still what they say; "" otherwise.
 template <class T>
 std::string_view passes(const T& thing, Dialect dialect, const Target& target) {

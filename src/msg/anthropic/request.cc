@@ -162,9 +162,7 @@ class RequestReader {
 
   Status read_content(const Value& content, const std::string& where, std::vector<Block>& out) {
     if (content.is_string()) {
-      Text text{read_text(content, where, parsed_.losses)};
-      text.wire = {here, std::string(content.raw()), mark_of(Block(text))};
-      out.emplace_back(std::move(text));
+      out.push_back(wired(here, Text{read_text(content, where, parsed_.losses)}, content));
       return {};
     }
     if (!content.is_array()) return wrong(where, "must be a string or an array");

@@ -12,13 +12,6 @@ namespace {
 
 constexpr Dialect here = Dialect::chat;
 
-template <class T>
-Block wired(T block, const Value& value) {
-  const std::uint64_t mark = mark_of(Block(block));
-  block.wire = {here, std::string(value.raw()), mark};
-  return block;
-}
-
 class RequestReader {
  public:
   Result<Parsed> read(const Value& root) {
@@ -207,7 +200,7 @@ class RequestReader {
     if (call.name.empty()) return wrong(where + ".function.name", "is missing");
     if (custom) call.kind = CallKind::custom;
     read_extras(call.extras, value, here, {"id", "type", "function", "custom", "index"});
-    out.push_back(wired(std::move(call), value));
+    out.push_back(wired(here, std::move(call), value));
     return {};
   }
 
@@ -229,13 +222,13 @@ class RequestReader {
       result.text = joined_text(result.parts);
     }
     read_extras(result.extras, message, here, {"role", "tool_call_id", "content"});
-    parsed_.conversation.items.push_back({Role::tool, {wired(std::move(result), message)}});
+    parsed_.conversation.items.push_back({Role::tool, {wired(here, std::move(result), message)}});
     return {};
   }
 
   Status read_content(const Value& content, const std::string& where, std::vector<Block>& out) {
     if (content.is_string()) {
-      out.push_back(wired(Text{read_text(content, where, parsed_.losses)}, content));
+      out.push_back(wired(here, Text{read_text(content, where, parsed_.losses)}, content));
       return {};
     }
     if (!content.is_array()) return wrong(where, "must be a string or an array");
@@ -247,15 +240,15 @@ class RequestReader {
         if (!part["text"].is_string()) return wrong(path + ".text", "must be a string");
         Text text{read_text(part["text"], path, parsed_.losses)};
         read_extras(text.extras, part, here, {"type", "text"});
-        out.push_back(wired(std::move(text), part));
+        out.push_back(wired(here, std::move(text), part));
       } else if (type == "refusal") {
-        out.push_back(wired(Refusal{part["refusal"].string()}, part));
+        out.push_back(wired(here, Refusal{part["refusal"].string()}, part));
       } else if (type == "image_url") {
         const Value url = part["image_url"];
         Image image{openai::media_of(url["url"].string()), url["detail"].string()};
         if (image.source.data.empty()) return wrong(path + ".image_url.url", "is missing");
         read_extras(image.extras, part, here, {"type", "image_url"});
-        out.push_back(wired(std::move(image), part));
+        out.push_back(wired(here, std::move(image), part));
       } else if (type == "file") {
         TRY(read_file(part, path, out));
       } else {
@@ -277,7 +270,7 @@ class RequestReader {
     }
     if (document.source.data.empty()) return wrong(where + ".file", "has no data");
     read_extras(document.extras, part, here, {"type", "file"});
-    out.push_back(wired(std::move(document), part));
+    out.push_back(wired(here, std::move(document), part));
     return {};
   }
 

@@ -11,14 +11,6 @@ namespace {
 
 constexpr Dialect to = Dialect::chat;
 
-// The bytes of a block as they came, or "".
-template <class T>
-std::string_view same_bytes(const T& block, const Target& target) {
-  const bool same = target.pass_through && block.wire.dialect == to && !block.wire.bytes.empty() &&
-                    block.wire.mark == mark_of(Block(block));
-  return same ? std::string_view(block.wire.bytes) : std::string_view();
-}
-
 class RequestWriter {
  public:
   RequestWriter(Conversation conversation, const Target& target)
@@ -141,7 +133,7 @@ class RequestWriter {
   }
 
   void write_call(Writer& w, const ToolCall& call, const std::string& where) {
-    if (const std::string_view same = same_bytes(call, target_); !same.empty()) {
+    if (const std::string_view same = passes(call, to, target_); !same.empty()) {
       w.raw(same);
       return;
     }
@@ -162,7 +154,7 @@ class RequestWriter {
     for (const Block& block : item.blocks) {
       const auto* result = std::get_if<ToolResult>(&block);
       if (result == nullptr) continue;
-      if (const std::string_view same = same_bytes(*result, target_); !same.empty()) {
+      if (const std::string_view same = passes(*result, to, target_); !same.empty()) {
         w.raw(same);
         continue;
       }
@@ -217,7 +209,7 @@ class RequestWriter {
     const bool texts = std::all_of(blocks.begin(), blocks.end(), is_text);
     const auto* only = blocks.size() == 1 && texts ? std::get_if<Text>(blocks[0]) : nullptr;
     if (only != nullptr) {
-      const std::string_view same = same_bytes(*only, target_);
+      const std::string_view same = passes(*only, to, target_);
       if (!same.empty() && same[0] == '"') {
         w.raw(same);
         return;
@@ -260,7 +252,7 @@ class RequestWriter {
     if (const auto* opaque = std::get_if<Opaque>(&block)) {
       w.raw(opaque->json);
     } else if (const auto* text = std::get_if<Text>(&block)) {
-      const std::string_view same = same_bytes(*text, target_);
+      const std::string_view same = passes(*text, to, target_);
       if (!same.empty() && same[0] == '{') return void(w.raw(same));
       w.object().text("type", "text").text("text", text->text);
       finish(text->extras);
@@ -268,7 +260,7 @@ class RequestWriter {
       w.object().text("type", "refusal").text("refusal", refusal->text);
       finish(refusal->extras);
     } else if (const auto* image = std::get_if<Image>(&block)) {
-      const std::string_view same = same_bytes(*image, target_);
+      const std::string_view same = passes(*image, to, target_);
       if (!same.empty()) return void(w.raw(same));
       w.object().text("type", "image_url").key("image_url").object();
       w.text("url", openai::data_url(image->source));
@@ -276,7 +268,7 @@ class RequestWriter {
       w.end_object();
       finish(image->extras);
     } else if (const auto* document = std::get_if<Document>(&block)) {
-      const std::string_view same = same_bytes(*document, target_);
+      const std::string_view same = passes(*document, to, target_);
       if (!same.empty()) return void(w.raw(same));
       w.object().text("type", "file").key("file").object();
       if (document->source.from == Media::From::file_id) {

@@ -9,13 +9,6 @@ namespace {
 
 constexpr Dialect here = Dialect::responses;
 
-template <class T>
-Block wired(T block, const Value& value) {
-  const std::uint64_t mark = mark_of(Block(block));
-  block.wire = {here, std::string(value.raw()), mark};
-  return block;
-}
-
 class ItemReader {
  public:
   ItemReader(std::string where, const std::string& model, std::vector<Item>& items, Losses& losses)
@@ -94,7 +87,7 @@ class ItemReader {
 
   Status content(const Value& content, const std::string& id, std::vector<Block>& out) {
     if (content.is_string()) {
-      out.push_back(wired(Text{read_text(content, where_, losses_), id}, content));
+      out.push_back(wired(here, Text{read_text(content, where_, losses_), id}, content));
       return {};
     }
     if (!content.is_array()) return wrong(where_ + ".content", "must be a string or an array");
@@ -117,9 +110,9 @@ class ItemReader {
         if (member.empty() || plain || key == "type" || key == "text") continue;
         text.extras.push_back({here, key, std::string(member.raw())});
       }
-      out.push_back(wired(std::move(text), part));
+      out.push_back(wired(here, std::move(text), part));
     } else if (type == "refusal") {
-      out.push_back(wired(Refusal{part["refusal"].string(), id}, part));
+      out.push_back(wired(here, Refusal{part["refusal"].string(), id}, part));
     } else if (type == "input_image") {
       Image image{openai::media_of(part["image_url"].string()), part["detail"].string()};
       if (part["image_url"].empty()) {
@@ -127,7 +120,7 @@ class ItemReader {
       }
       if (image.source.data.empty()) return wrong(where, "has no image");
       read_extras(image.extras, part, here, {"type", "image_url", "file_id", "detail"});
-      out.push_back(wired(std::move(image), part));
+      out.push_back(wired(here, std::move(image), part));
     } else if (type == "input_file") {
       Document document{{}, part["filename"].string()};
       if (part["file_data"].is_string()) {
@@ -140,7 +133,7 @@ class ItemReader {
       if (document.source.data.empty()) return wrong(where, "has no file");
       read_extras(document.extras, part, here,
                   {"type", "filename", "file_data", "file_url", "file_id"});
-      out.push_back(wired(std::move(document), part));
+      out.push_back(wired(here, std::move(document), part));
     } else {
       if (type.empty()) return wrong(where + ".type", "is missing");
       out.emplace_back(Opaque{here, type, std::string(part.raw())});
@@ -160,7 +153,7 @@ class ItemReader {
     call.complete = !value["status"].string_equals("incomplete");
     read_extras(call.extras, value, here,
                 {"type", "id", "call_id", "name", "namespace", "arguments", "input", "status"});
-    answer().blocks.push_back(wired(std::move(call), value));
+    answer().blocks.push_back(wired(here, std::move(call), value));
     return {};
   }
 
@@ -187,7 +180,7 @@ class ItemReader {
     }
     read_extras(result.extras, value, here, {"type", "id", "call_id", "output", "status"});
     if (items_.empty() || items_.back().role != Role::tool) items_.push_back({Role::tool, {}});
-    items_.back().blocks.push_back(wired(std::move(result), value));
+    items_.back().blocks.push_back(wired(here, std::move(result), value));
     return {};
   }
 
@@ -219,7 +212,7 @@ class ItemReader {
         tool_calls(items_.back()).empty()) {
       items_.push_back({Role::assistant, {}});
     }
-    answer().blocks.push_back(wired(std::move(thinking), value));
+    answer().blocks.push_back(wired(here, std::move(thinking), value));
     return {};
   }
 
@@ -239,14 +232,14 @@ class RequestReader {
     if (root["instructions"].is_string()) {
       Item head{Role::system, {}};
       head.blocks.push_back(
-          wired(Text{read_text(root["instructions"], "instructions", parsed_.losses)},
+          wired(here, Text{read_text(root["instructions"], "instructions", parsed_.losses)},
                 root["instructions"]));
       c.items.push_back(std::move(head));
     }
     const Value input = root["input"];
     if (input.is_string()) {
       c.items.push_back(
-          {Role::user, {wired(Text{read_text(input, "input", parsed_.losses)}, input)}});
+          {Role::user, {wired(here, Text{read_text(input, "input", parsed_.losses)}, input)}});
     } else if (!input.is_array() || input.size() == 0) {
       return wrong("input", "must be a string or an array that is not empty");
     }

@@ -10,13 +10,6 @@ namespace {
 
 constexpr Dialect to = Dialect::responses;
 
-template <class T>
-std::string_view same_bytes(const T& block, const Target& target) {
-  const bool same = target.pass_through && block.wire.dialect == to && !block.wire.bytes.empty() &&
-                    block.wire.mark == mark_of(Block(block));
-  return same ? std::string_view(block.wire.bytes) : std::string_view();
-}
-
 class RequestWriter {
  public:
   RequestWriter(Conversation conversation, const Target& target)
@@ -165,7 +158,7 @@ class RequestWriter {
                      bool answer) {
     const auto* only = blocks.size() == 1 ? std::get_if<Text>(blocks[0]) : nullptr;
     if (only != nullptr) {
-      const std::string_view same = same_bytes(*only, target_);
+      const std::string_view same = passes(*only, to, target_);
       if (!same.empty() && same[0] == '"') return void(w.raw(same));
       const bool plain = std::none_of(only->extras.begin(), only->extras.end(),
                                       [](const Extra& e) { return e.dialect == to; });
@@ -188,7 +181,7 @@ class RequestWriter {
     if (const auto* opaque = std::get_if<Opaque>(&block)) {
       w.raw(opaque->json);
     } else if (const auto* text = std::get_if<Text>(&block)) {
-      const std::string_view same = same_bytes(*text, target_);
+      const std::string_view same = passes(*text, to, target_);
       if (!same.empty() && same[0] == '{') return void(w.raw(same));
       w.object().text("type", answer ? "output_text" : "input_text").text("text", text->text);
       finish(text->extras);
@@ -198,7 +191,7 @@ class RequestWriter {
       w.text(answer ? "refusal" : "text", refusal->text);
       finish(refusal->extras);
     } else if (const auto* image = std::get_if<Image>(&block)) {
-      const std::string_view same = same_bytes(*image, target_);
+      const std::string_view same = passes(*image, to, target_);
       if (!same.empty()) return void(w.raw(same));
       w.object().text("type", "input_image");
       const bool file = image->source.from == Media::From::file_id;
@@ -206,7 +199,7 @@ class RequestWriter {
       if (!image->detail.empty()) w.text("detail", image->detail);
       finish(image->extras);
     } else if (const auto* document = std::get_if<Document>(&block)) {
-      const std::string_view same = same_bytes(*document, target_);
+      const std::string_view same = passes(*document, to, target_);
       if (!same.empty()) return void(w.raw(same));
       w.object().text("type", "input_file");
       using From = Media::From;
@@ -222,7 +215,7 @@ class RequestWriter {
   }
 
   void write_thinking(Writer& w, const Thinking& thinking, const std::string& where) {
-    if (const auto same = same_bytes(thinking, target_); !same.empty()) return void(w.raw(same));
+    if (const auto same = passes(thinking, to, target_); !same.empty()) return void(w.raw(same));
     w.object().text("type", "reasoning");
     if (!thinking.id.empty()) w.text("id", thinking.id);
     w.key("summary").array();
@@ -241,7 +234,7 @@ class RequestWriter {
   }
 
   void write_call(Writer& w, const ToolCall& call, const std::string& where) {
-    if (const auto same = same_bytes(call, target_); !same.empty()) return void(w.raw(same));
+    if (const auto same = passes(call, to, target_); !same.empty()) return void(w.raw(same));
     const bool custom = call.kind == CallKind::custom;
     const bool none = call.arguments.find_first_not_of(" \n\r\t") == std::string::npos;
     w.object().text("type", custom ? "custom_tool_call" : "function_call");
@@ -257,7 +250,7 @@ class RequestWriter {
     for (const Block& block : item.blocks) {
       const auto* result = std::get_if<ToolResult>(&block);
       if (result == nullptr) continue;
-      if (const auto same = same_bytes(*result, target_); !same.empty()) {
+      if (const auto same = passes(*result, to, target_); !same.empty()) {
         w.raw(same);
         continue;
       }
