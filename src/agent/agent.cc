@@ -355,7 +355,7 @@ Status Agent::prepare(const std::string& conversation, const EventSink& sink,
                          : row.system;
   model::Request next;
   next.conversation = conversation;
-  next.items = TRY(Window::load(state.journal, conversation)).items(system, choice.name);
+  next.items = TRY(Window::load(state.journal, row)).items(system, choice.name);
   next.tools = state.parts.tools.specs();
   const model::Sink progress = [&](const model::StreamEvent& event) {
     const auto* step = std::get_if<model::Progress>(&event);

@@ -64,7 +64,7 @@ void Compaction::consider(const std::string& conversation, const std::string& tu
 Status Compaction::compact(const Job& job, std::stop_token stop) {
   model::Model& model = *TRY(parts_.router.find(job.model));
   const store::ConversationRow row = TRY(journal_.conversation(job.conversation));
-  Window window = TRY(Window::load(journal_, job.conversation));
+  Window window = TRY(Window::load(journal_, row));
   const std::optional<Window::Dropped> older = window.older_turns(limits::compact_keep);
   if (!older) return {};
 
@@ -111,7 +111,8 @@ Status Compaction::compact(const Job& job, std::stop_token stop) {
   });
   TRY(std::move(applied));
   // The turns that came while it was made are read ahead too.
-  next.items = TRY(Window::load(journal_, job.conversation)).items(system, job.model);
+  const store::ConversationRow shorter = TRY(journal_.conversation(job.conversation));
+  next.items = TRY(Window::load(journal_, shorter)).items(system, job.model);
   return model.prepare(next, {}, stop);
 }
 

@@ -54,7 +54,7 @@ TEST(CompactionTest, ALongConversationBecomesShortBetweenTurnsAndNothingIsDroppe
             std::string::npos);
   EXPECT_EQ(row.summary.integrity, "web");  // of the page that was read before
   EXPECT_GT(row.window_start, 0);
-  const Window window = MUST(Window::load(*house.journal, "main"));
+  const Window window = MUST(Window::load(*house.journal, row));
   EXPECT_EQ(window.entries().front().position, row.window_start);
   EXPECT_EQ(window.label().integrity, policy::Integrity::web);
   const std::vector<msg::Item> items = window.items(row.system, "script");

@@ -77,7 +77,7 @@ Result<Json> Turn::advance() {
 Status Turn::load() {
   conversation_ = TRY(journal_.conversation(row_.conversation));
   identity_ = TRY(parts_.memory.identity_text(parts_.name));
-  window_ = TRY(Window::load(journal_, row_.conversation));
+  window_ = TRY(Window::load(journal_, conversation_));
   return {};
 }
 

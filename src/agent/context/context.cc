@@ -151,21 +151,21 @@ std::optional<PromptSize> prompt_size(std::string_view message) {
   return PromptSize{numbers[0], numbers[1]};
 }
 
-Result<Window> Window::load(store::Journal& journal, std::string_view conversation) {
+Result<Window> Window::load(store::Journal& journal, const store::ConversationRow& conversation) {
   Window window;
-  const store::ConversationRow about = TRY(journal.conversation(conversation));
-  if (!about.summary.text.empty()) {
-    window.summary_ = Summary{about.summary.text,
-                              {integrity_from_name(about.summary.integrity),
-                               confidentiality_from_name(about.summary.confidentiality)}};
+  const store::SummaryRow& summary = conversation.summary;
+  if (!summary.text.empty()) {
+    window.summary_ = Summary{summary.text,
+                              {integrity_from_name(summary.integrity),
+                               confidentiality_from_name(summary.confidentiality)}};
   }
-  for (const store::ItemRow& row : TRY(journal.window(conversation))) {
+  for (const store::ItemRow& row : TRY(journal.window(conversation.name))) {
     Result<Json> value = parse_json(row.json, "a stored item");
     Result<msg::Item> item = value ? msg::item_from_json(*value) : pass(value.error());
     if (!item) {
       return fail(Code::corrupt,
-                  "item " + std::to_string(row.position) + " of conversation " +
-                      std::string(conversation) + " cannot be read: " + item.error().message,
+                  "item " + std::to_string(row.position) + " of conversation " + conversation.name +
+                      " cannot be read: " + item.error().message,
                   "Go on in another conversation, and keep a copy of keel.db.");
     }
     window.entries_.push_back(

@@ -76,7 +76,7 @@ class Window {
     std::size_t bytes = 0;
   };
 
-  static Result<Window> load(store::Journal& journal, std::string_view conversation);
+  static Result<Window> load(store::Journal& journal, const store::ConversationRow& conversation);
 
   // Keeps the item and gives the form in which the journal takes it.
   store::Change::Item append(std::string_view turn, msg::Item item, policy::Label label = {});
