@@ -103,9 +103,8 @@ Result<EngineSettings> settings_for(const FitOptions& options) {
   wish.cache_path = options.home.empty() ? "" : options.home + "/cpu.json";
   wish.environment = options.environment;
   const CpuChoice cpu = TRY(choose_cpu(wish));
-  settings.library = cpu.library;
-  settings.gpu = options.gpu ? cpu.gpu : "";
-  settings.attention = settings.gpu.empty() ? cpu.attention : "flash";
+  settings = usual_settings(cpu, options.gpu);
+  settings.threads = options.threads;
   if (options.home.empty()) return settings;
   auto kept = kept_settings(options.home, options.model_path, cpu.fingerprint);
   if (!kept) return settings;

@@ -13,7 +13,6 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "model/kernel/bandwidth.h"
-#include "model/local/cpu.h"
 #include "model/local/protocol.h"
 #include "rt/child.h"
 #include "rt/file.h"
@@ -295,6 +294,15 @@ Result<Ready> make_ready(const TuneOptions& wish) {
 
 }  // namespace
 
+EngineSettings usual_settings(const CpuChoice& cpu, bool gpu) {
+  EngineSettings settings;
+  settings.library = cpu.library;
+  if (gpu) settings.gpu = cpu.gpu;
+  // keel's own kernel is for processors.
+  settings.attention = settings.gpu.empty() ? cpu.attention : "flash";
+  return settings;
+}
+
 std::string settings_text(const EngineSettings& settings) {
   std::string name = settings.library.substr(settings.library.rfind('/') + 1);
   constexpr std::string_view prefix = "libggml-cpu-";
@@ -360,12 +368,7 @@ Result<EngineSettings> kept_settings(const std::string& home, const std::string&
 Result<Bench> bench(const TuneOptions& wish, const OnTrial& on_trial, std::stop_token stop) {
   const Ready ready = TRY(make_ready(wish));
   Bench result;
-  result.settings = {ready.cpu.library,
-                     ready.cpu.gpu,
-                     ready.cpu.gpu.empty() ? ready.cpu.attention : "flash",
-                     0,
-                     0,
-                     true};
+  result.settings = usual_settings(ready.cpu, true);
   if (auto kept = kept_settings(wish.home, wish.model_path, ready.cpu.fingerprint))
     result.settings = std::move(*kept);
   MeasuringEngine engine;

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "model/local/cpu.h"
 #include "model/local/protocol.h"
 
 namespace keel::local {
@@ -24,6 +25,8 @@ struct EngineSettings {
   int batch = 0;
   bool repack = true;
 };
+// Those of a model that was not measured here. `gpu`: a graphics processor may be used.
+EngineSettings usual_settings(const CpuChoice& cpu, bool gpu);
 // "zen4, own attention (avx512), 2 threads", for people.
 std::string settings_text(const EngineSettings& settings);
 // What loads a model with them; context: tokens, 0: chosen.
