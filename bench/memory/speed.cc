@@ -25,7 +25,7 @@ namespace {
 using memory::Memory;
 
 constexpr std::size_t kStopWords = 50;
-constexpr int kAtOnce = 10'000;
+constexpr int kAtOnce = 50'000;
 constexpr int kSingle = 200;  // pages added one by one
 constexpr int kSearches = 500;
 

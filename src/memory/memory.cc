@@ -15,6 +15,7 @@
 #include "memory/rank/audit.h"
 #include "memory/rank/index.h"
 #include "memory/rank/ranker.h"
+#include "memory/replay.h"
 #include "memory/revisions.h"
 #include "memory/schema.h"
 #include "memory/text/sentences.h"
@@ -67,7 +68,7 @@ struct Memory::State {
 };
 
 Memory::Memory(store::Database& database, const Clock& clock)
-    : state_(new State{database, clock}) {}
+    : state_(std::unique_ptr<State>(new State{database, clock})) {}
 Memory::~Memory() = default;
 
 Result<Added> Memory::add(const NewPage& page) {
@@ -324,6 +325,12 @@ Result<std::vector<Retrieval>> Memory::why(std::string_view turn_or_retrieval) {
   });
 }
 
+Result<Replay> Memory::replay(std::string_view retrieval) {
+  return state_->database.read([&](Connection& connection) -> Result<Replay> {
+    return replay_retrieval(connection, migrations(), retrieval);
+  });
+}
+
 Result<std::string> Memory::latest_turn() {
   return state_->database.read([](Connection& connection) -> Result<std::string> {
     Statement select = TRY(connection.prepare(
@@ -337,6 +344,11 @@ Status Memory::mark_injected(std::string_view retrieval, const std::vector<std::
   return state_->database.write([&](Connection& connection) -> Status {
     return write_injected(connection, retrieval, page_ids);
   });
+}
+
+Status Memory::mark_cited(std::string_view retrieval, std::string_view answer) {
+  return state_->database.write(
+      [&](Connection& connection) -> Status { return write_cited(connection, retrieval, answer); });
 }
 
 Result<std::string> Memory::identity_text(std::string_view agent_name) {

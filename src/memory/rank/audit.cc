@@ -2,11 +2,15 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <unordered_set>
 #include <utility>
 
 #include "base/hash.h"
 #include "base/json.h"
+#include "base/limits.h"
 #include "base/text.h"
+#include "memory/text/words.h"
 
 namespace keel::memory {
 namespace {
@@ -182,6 +186,50 @@ Status write_injected(Connection& connection, std::string_view retrieval,
       return fail(Code::not_found, fmt::format("Retrieval {} did not return page {}.",
                                                printable(retrieval, 40), printable(id, 40)));
   }
+  return {};
+}
+
+namespace {
+
+std::unordered_set<std::string> telling_words(std::string_view text) {
+  std::unordered_set<std::string> stems;
+  for (const Word& word : words_of(text, Use::query)) {
+    if (class_of(word) == WordClass::strong) stems.insert(word.stem);
+  }
+  return stems;
+}
+
+}  // namespace
+
+Status write_cited(Connection& connection, std::string_view retrieval, std::string_view answer) {
+  std::int64_t number = 0;
+  std::unordered_set<std::string> asked;
+  {
+    Statement select = TRY(connection.prepare("SELECT number, query FROM retrieval WHERE id = ?1"));
+    select.bind(1, retrieval);
+    if (!TRY(select.step())) return {};
+    number = select.integer(0);
+    asked = telling_words(select.text(1));
+  }
+  const std::unordered_set<std::string> said =
+      telling_words(answer.substr(0, limits::memory_query_bytes));
+  std::vector<std::int64_t> cited;
+  {
+    Statement select = TRY(connection.prepare(
+        "SELECT h.ord, p.title || char(10) || p.body FROM retrieval_hit h JOIN page p ON p.id = "
+        "h.page_id WHERE h.retrieval = ?1 AND h.injected = 1"));
+    select.bind(1, number);
+    while (TRY(select.step())) {
+      const std::unordered_set<std::string> words = telling_words(select.text(1));
+      const bool used = std::any_of(words.begin(), words.end(), [&](const std::string& word) {
+        return said.contains(word) && !asked.contains(word);
+      });
+      if (used) cited.push_back(select.integer(0));
+    }
+  }
+  Statement update = TRY(
+      connection.prepare("UPDATE retrieval_hit SET cited = 1 WHERE retrieval = ?1 AND ord = ?2"));
+  for (const std::int64_t ord : cited) TRY(update.bind(1, number).bind(2, ord).run());
   return {};
 }
 
