@@ -251,7 +251,7 @@ Result<ScriptModel::Line> ScriptModel::pick(const Request& request) {
 
 Usage ScriptModel::count_prompt(const Request& request) {
   Usage usage;
-  for (const msg::Tool& tool : request.tools) {
+  for (const msg::Tool& tool : request.shown_tools.empty() ? request.tools : request.shown_tools) {
     usage.prompt_tokens += count_words(tool.name) + count_words(tool.description);
   }
   std::vector<std::string> now;

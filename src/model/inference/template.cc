@@ -331,10 +331,13 @@ common_chat_templates_inputs ChatTemplate::State::inputs(const model::Request& r
       in.tool_choice = COMMON_CHAT_TOOL_CHOICE_REQUIRED;
       break;
   }
-  if (request.tools.empty()) return in;
+  // The native parser finds calls only of the tools it was given.
+  const bool as_before = tagged_json && !request.shown_tools.empty();
+  const std::vector<msg::Tool>& listed = as_before ? request.shown_tools : request.tools;
+  if (listed.empty()) return in;
   if (tagged_json && !knows_tools) {
     std::string text(kToolsHead);
-    for (const msg::Tool& tool : request.tools) {
+    for (const msg::Tool& tool : listed) {
       const Json function = {
           {"type", "function"},
           {"function",
@@ -351,7 +354,7 @@ common_chat_templates_inputs ChatTemplate::State::inputs(const model::Request& r
     return in;
   }
   const bool one = request.tool_choice == model::ToolChoice::required && !request.tool.empty();
-  for (const msg::Tool& tool : request.tools) {
+  for (const msg::Tool& tool : listed) {
     // A call in the template's own format cannot be held to one tool but by showing no other.
     if (one && !tagged_json && tool.name != request.tool) continue;
     // The native parser compiles the schemas itself, so it is given those that compile.
@@ -431,9 +434,10 @@ Result<std::unique_ptr<ChatTemplate>> ChatTemplate::create(const llama_model* mo
 
 Result<Prompt> ChatTemplate::render(const model::Request& request) {
   if (request.items.empty()) return fail(Code::invalid_argument, "there is nothing to answer");
-  if (request.tools.size() > limits::tools) {
-    return fail(Code::limit, "there are " + std::to_string(request.tools.size()) +
-                                 " tools, more than " + std::to_string(limits::tools));
+  const std::size_t most = std::max(request.tools.size(), request.shown_tools.size());
+  if (most > limits::tools) {
+    return fail(Code::limit, "there are " + std::to_string(most) + " tools, more than " +
+                                 std::to_string(limits::tools));
   }
   Prompt prompt;
   prompt.tagged_json = state_->tagged_json;
