@@ -64,7 +64,7 @@ std::string ToolList::announcement() const {
     if (before != nullptr && same(*before, tool)) continue;
     come += "\n" + dump_json(Json{{"name", tool.name},
                                   {"description", tool.description},
-                                  {"parameters", tool.schema}});
+                                  {"parameters", tool.schema.json()}});
   }
   if (gone.empty() && come.empty()) return {};
   std::string out(kHead);

@@ -156,11 +156,11 @@ bool ChatTemplate::State::compiles(const std::string& grammar_text) const {
 
 // Each tool is compiled alone, so that one that cannot be compiled takes no other with it.
 const ChatTemplate::State::ToolGrammar& ChatTemplate::State::tool_grammar(const msg::Tool& tool) {
-  const std::string key = dump_json(tool.schema);
+  const std::string key = dump_json(tool.schema.json());
   const auto known = tool_grammars.find(key);
   if (known != tool_grammars.end()) return known->second;
   ToolGrammar result{"{\"type\": \"object\"}", "its schema could not be turned into a grammar"};
-  for (const Json& schema : {tool.schema, loosen_schema(tool.schema)}) {
+  for (const Json& schema : {tool.schema.json(), loosen_schema(tool.schema.json())}) {
     const Status checked = check_schema(schema);
     if (!checked) {
       result.reason = checked.error().message;
@@ -185,7 +185,7 @@ const ChatTemplate::State::ToolGrammar& ChatTemplate::State::tool_grammar(const 
 // away.
 void ChatTemplate::State::build_grammar_for(const std::vector<msg::Tool>& tools) {
   std::string key;
-  for (const msg::Tool& tool : tools) key += tool.name + dump_json(tool.schema) + "\n";
+  for (const msg::Tool& tool : tools) key += tool.name + dump_json(tool.schema.json()) + "\n";
   if (key == grammar_key) return;
   degraded.clear();
   std::vector<common_chat_schema_document> documents;
@@ -338,10 +338,11 @@ common_chat_templates_inputs ChatTemplate::State::inputs(const model::Request& r
   if (tagged_json && !knows_tools) {
     std::string text(kToolsHead);
     for (const msg::Tool& tool : listed) {
-      const Json function = {
-          {"type", "function"},
-          {"function",
-           {{"name", tool.name}, {"description", tool.description}, {"parameters", tool.schema}}}};
+      const Json function = {{"type", "function"},
+                             {"function",
+                              {{"name", tool.name},
+                               {"description", tool.description},
+                               {"parameters", tool.schema.json()}}}};
       text += "\n" + guard.protect(dump_json(function));
     }
     text += kToolsTail;
@@ -358,7 +359,8 @@ common_chat_templates_inputs ChatTemplate::State::inputs(const model::Request& r
     // A call in the template's own format cannot be held to one tool but by showing no other.
     if (one && !tagged_json && tool.name != request.tool) continue;
     // The native parser compiles the schemas itself, so it is given those that compile.
-    const std::string schema = tagged_json ? dump_json(tool.schema) : tool_grammar(tool).schema;
+    const std::string schema =
+        tagged_json ? dump_json(tool.schema.json()) : tool_grammar(tool).schema;
     in.tools.push_back({tool.name, guard.protect(tool.description), guard.protect(schema)});
   }
   return in;
