@@ -1,0 +1,132 @@
+#include "memory/folder/intake.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/hash.h"
+#include "base/limits.h"
+#include "base/text.h"
+#include "memory/draft.h"
+
+namespace keel::memory {
+
+void ImportReport::add(Problem problem) {
+  if (problem.skipped) ++skipped;
+  if (problems.size() < limits::folder_problems)
+    problems.push_back(std::move(problem));
+  else
+    ++more_problems;
+}
+
+Json report_json(const ImportReport& report) {
+  Json problems = Json::array();
+  for (const Problem& one : report.problems)
+    problems.push_back(
+        {{"file", one.file}, {"line", one.line}, {"what", one.what}, {"skipped", one.skipped}});
+  return {{"source", report.source},     {"files", report.files},
+          {"added", report.added},       {"restored", report.restored},
+          {"changed", report.changed},   {"known", report.known},
+          {"skipped", report.skipped},   {"kinds", report.kinds},
+          {"titles", report.titles},     {"problems", std::move(problems)},
+          {"more_problems", report.more_problems}};
+}
+
+std::string ulid_from(std::string_view seed, WallMs ms) {
+  constexpr std::string_view kDigits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+  std::string out(26, '0');
+  auto time = static_cast<std::uint64_t>(std::max<WallMs>(ms, 0)) & 0xFFFFFFFFFFFFu;
+  for (std::size_t i = 10; i-- > 0; time >>= 5) out[i] = kDigits[time & 31];
+  const std::string hash = sha256_hex(seed);
+  for (std::size_t i = 0; i < 16; ++i) {
+    // Five bits each from a byte of the hash.
+    const auto digit = [&](char c) { return c <= '9' ? c - '0' : c - 'a' + 10; };
+    const int byte = digit(hash[2 * i]) * 16 + digit(hash[2 * i + 1]);
+    out[10 + i] = kDigits[static_cast<std::size_t>(byte & 31)];
+  }
+  return out;
+}
+
+void Intake::prepare(NewPage& page, const Place& place) {
+  if (page.origin.empty() || trust_of(page.origin) >= trust_of(options_.origin))
+    page.origin = options_.origin;
+  if (page.kind == "persona" && page.origin != "owner") {
+    page.kind = "fact";
+    page.tags.push_back("persona");
+    report_.add({place.file, place.line,
+                 "describes who the agent is: kept as a fact, as only --origin owner makes it a "
+                 "part of the identity",
+                 false});
+  }
+  if (page.tags.size() > limits::memory_tags) {
+    report_.add({place.file, place.line,
+                 fmt::format("has {} tags; the first {} are kept", page.tags.size(),
+                             limits::memory_tags),
+                 false});
+    page.tags.resize(limits::memory_tags);
+  }
+  if (page.id.empty()) page.id = ulid_from(place.file + "\n" + page.title + "\n" + page.body,
+                                           page.created_ms);
+  const auto [first, is_new] = ids_.try_emplace(page.id, place.file);
+  if (is_new) return;
+  report_.add({place.file, place.line,
+               fmt::format("has the id {}, as {} does; it gets another", page.id, first->second),
+               false});
+  page.id = ulid_from(place.file + "\n" + page.title + "\n" + page.body + page.id, page.created_ms);
+  ids_.try_emplace(page.id, place.file);
+}
+
+void Intake::count(const NewPage& page) {
+  ++report_.added;
+  ++report_.kinds[page.kind];
+  if (report_.titles.size() < 20) report_.titles.push_back(page.title);
+}
+
+void Intake::refused(const Error& error, const Place& place) {
+  if (error.code == Code::already_exists) {
+    ++report_.known;
+    return;
+  }
+  report_.add({place.file, place.line, error.message, true});
+}
+
+Status Intake::take(NewPage page, const std::string& file, int line) {
+  Place place{file, line};
+  prepare(page, place);
+  if (options_.dry_run) {
+    if (const Result<Draft> draft = make_draft(page); !draft)
+      refused(draft.error(), place);
+    else if (memory_.get(page.id))
+      ++report_.known;
+    else
+      count(page);
+    return {};
+  }
+  pages_.push_back(std::move(page));
+  places_.push_back(std::move(place));
+  return pages_.size() < limits::folder_batch ? Status() : finish();
+}
+
+Status Intake::finish() {
+  if (pages_.empty()) return {};
+  const std::vector<Result<Added>> outcomes = TRY(memory_.add_all(pages_));
+  for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    const Result<Added>& outcome = outcomes[i];
+    if (!outcome) {
+      refused(outcome.error(), places_[i]);
+    } else if (outcome->merged) {
+      ++report_.known;
+    } else {
+      count(outcome->page);
+      if (outcome->cleaned)
+        report_.add({places_[i].file, places_[i].line, "held bytes that are no text; they are "
+                     "marked in the page", false});
+    }
+  }
+  pages_.clear();
+  places_.clear();
+  return {};
+}
+
+}  // namespace keel::memory
