@@ -1,6 +1,7 @@
 #include "memory/folder/intake.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <utility>
@@ -9,6 +10,8 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "memory/draft.h"
+#include "memory/markdown/notes.h"
+#include "memory/markdown/tree.h"
 
 namespace keel::memory {
 
@@ -58,13 +61,6 @@ void Intake::prepare(NewPage& page, const Place& place) {
                  "describes who the agent is: kept as a fact, as only --origin owner makes it a "
                  "part of the identity",
                  false});
-  }
-  if (page.tags.size() > limits::memory_tags) {
-    report_.add({place.file, place.line,
-                 fmt::format("has {} tags; the first {} are kept", page.tags.size(),
-                             limits::memory_tags),
-                 false});
-    page.tags.resize(limits::memory_tags);
   }
   if (page.id.empty()) page.id = ulid_from(place.file + "\n" + page.title + "\n" + page.body,
                                            page.created_ms);
@@ -127,6 +123,32 @@ Status Intake::finish() {
   pages_.clear();
   places_.clear();
   return {};
+}
+
+Status import_notes(const std::string& path, Intake& intake, ImportReport& report) {
+  struct stat info{};
+  if (::stat(path.c_str(), &info) != 0)
+    return fail(Code::not_found, "There is no " + path + ".", "Name a folder or a file.");
+  std::string root = path;
+  std::vector<Problem> problems;
+  std::vector<FoundFile> files;
+  if (S_ISDIR(info.st_mode)) {
+    while (root.size() > 1 && root.back() == '/') root.pop_back();
+    files = TRY(find_files(root, problems));
+  } else {
+    const std::size_t slash = path.rfind('/');
+    root = slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
+    files.push_back({slash == std::string::npos ? path : path.substr(slash + 1), {}});
+  }
+  for (Problem& one : problems) report.add(std::move(one));
+  for (const FoundFile& file : files) {
+    ++report.files;
+    problems.clear();
+    std::optional<NewPage> page = read_note(root, file.path, problems);
+    for (Problem& one : problems) report.add(std::move(one));
+    if (page) TRY(intake.take(std::move(*page), file.path, 1));
+  }
+  return intake.finish();
 }
 
 }  // namespace keel::memory

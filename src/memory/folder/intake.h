@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "memory/folder/front_matter.h"
+#include "memory/markdown/front_matter.h"
 #include "memory/memory.h"
 
 namespace keel::memory {
@@ -65,6 +65,10 @@ class Intake {
   std::vector<Place> places_;
   std::map<std::string, std::string> ids_;  // and the file that had it first
 };
+
+// A folder of Markdown files, or one file, that keel did not write: every file is a page. Links are
+// not followed. Errors are those of the folder as a whole and of the database.
+Status import_notes(const std::string& path, Intake& intake, ImportReport& report);
 
 // An id that the same seed and time always give.
 std::string ulid_from(std::string_view seed, WallMs ms);

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "memory/folder/front_matter.h"
+#include "memory/markdown/front_matter.h"
 #include "memory/memory.h"
 
 namespace keel::memory {
@@ -16,6 +16,7 @@ namespace keel::memory {
 struct FileContext {
   std::string path;      // from the folder; its name is the title of a file without one
   WallMs changed_ms = 0;  // the time of a page whose file names none
+  bool edit = false;      // times that the file does not name are 0
 };
 
 // The page that a file holds. Keys that keel does not know go into `extra`; a value that is not

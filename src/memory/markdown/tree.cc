@@ -1,4 +1,4 @@
-#include "memory/folder/tree.h"
+#include "memory/markdown/tree.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -130,11 +130,14 @@ Status write_whole(const std::string& path, std::string_view text, mode_t mode) 
   return {};
 }
 
-// Beside the file, so that a kill in between leaves it where recovery looks for it.
-std::string beside(const std::string& path) {
+constexpr std::string_view kWriting = ".keel-new-";
+constexpr std::string_view kSwapping = ".keel-swap-";
+
+// Beside the file, so that a kill in between leaves it where find_leftovers() looks for it.
+std::string beside(const std::string& path, std::string_view mark) {
   const std::size_t slash = path.rfind('/');
   const std::size_t name = slash == std::string::npos ? 0 : slash + 1;
-  return path.substr(0, name) + "." + path.substr(name) + std::string(kBeside) + random_hex(4);
+  return path.substr(0, name) + "." + path.substr(name) + std::string(mark) + random_hex(4);
 }
 
 bool holds(const std::string& root, const std::string& path, const std::string& expected) {
@@ -209,6 +212,13 @@ std::optional<Problem> not_text(std::string_view bytes) {
   return Problem{{}, line, "is not UTF-8", true};
 }
 
+bool stays_inside(std::string_view path) {
+  if (path.empty() || path.find('\0') != std::string_view::npos) return false;
+  for (const std::string_view part : split(path, '/'))
+    if (part.empty() || part == "." || part == "..") return false;
+  return true;
+}
+
 Result<std::optional<FileStamp>> stamp_of(const std::string& root, const std::string& path) {
   struct stat info{};
   const std::string whole = root + "/" + path;
@@ -223,7 +233,7 @@ Result<std::optional<FileStamp>> stamp_of(const std::string& root, const std::st
 Result<Replaced> replace_file(const std::string& root, const std::string& path,
                               const std::optional<std::string>& expected, std::string_view text) {
   const std::string whole = root + "/" + path;
-  const std::string temporary = beside(whole);
+  std::string temporary = beside(whole, kWriting);
   struct stat info{};
   mode_t mode = 0600;
   if (expected) {
@@ -238,6 +248,9 @@ Result<Replaced> replace_file(const std::string& root, const std::string& path,
     return tl::unexpected(std::move(written).error());
   }
   if (!expected) return create(temporary, whole);
+  // From here on it is whole, and may become what was in the file.
+  const std::string swap = beside(whole, kSwapping);
+  if (::rename(temporary.c_str(), swap.c_str()) == 0) temporary = swap;
   if (exchange(temporary, whole)) {
     // What was there may be newer than what was read: then it goes back.
     const std::string name = temporary.substr(root.size() + 1);
@@ -260,7 +273,7 @@ Result<Replaced> replace_file(const std::string& root, const std::string& path,
 Result<Replaced> remove_file(const std::string& root, const std::string& path,
                              const std::string& expected) {
   const std::string whole = root + "/" + path;
-  const std::string aside = beside(whole);
+  const std::string aside = beside(whole, kSwapping);
   if (!holds(root, path, expected)) return Replaced::changed;
   if (::rename(whole.c_str(), aside.c_str()) != 0)
     return tl::unexpected(rt::errno_error(errno, "could not remove " + whole));
@@ -278,13 +291,17 @@ Result<std::vector<Leftover>> find_leftovers(const std::string& root) {
   for (fs::recursive_directory_iterator entry(root, code), end; !code && entry != end;
        entry.increment(code)) {
     const std::string name = entry->path().filename().string();
-    const std::size_t mark = name.rfind(kBeside);
-    if (!name.starts_with('.') || mark == std::string::npos || mark < 2) {
-      if (name.starts_with('.') && entry->is_directory(code)) entry.disable_recursion_pending();
+    if (!name.starts_with('.')) continue;
+    if (entry->is_directory(code)) {
+      entry.disable_recursion_pending();
       continue;
     }
+    const std::size_t writing = name.rfind(kWriting), swapping = name.rfind(kSwapping);
+    const std::size_t mark = writing != std::string::npos ? writing : swapping;
+    if (mark == std::string::npos || mark < 2) continue;
     const std::string path = entry->path().string().substr(root.size() + 1);
-    out.push_back({path, path.substr(0, path.size() - name.size()) + name.substr(1, mark - 1)});
+    out.push_back({path, path.substr(0, path.size() - name.size()) + name.substr(1, mark - 1),
+                   writing == std::string::npos});
   }
   return out;
 }

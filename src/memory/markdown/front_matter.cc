@@ -1,4 +1,4 @@
-#include "memory/folder/front_matter.h"
+#include "memory/markdown/front_matter.h"
 
 #include <fmt/format.h>
 
@@ -9,7 +9,7 @@
 
 #include "base/limits.h"
 #include "base/text.h"
-#include "memory/folder/yaml.h"
+#include "memory/markdown/yaml.h"
 
 namespace keel::memory {
 namespace {

@@ -1,4 +1,4 @@
-#include "memory/folder/yaml.h"
+#include "memory/markdown/yaml.h"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "memory/folder/page_file.h"
+#include "memory/markdown/page_file.h"
 
 #include <fmt/format.h>
 
@@ -9,7 +9,7 @@
 #include "base/id.h"
 #include "base/limits.h"
 #include "base/text.h"
-#include "memory/folder/yaml.h"
+#include "memory/markdown/yaml.h"
 #include "memory/merge/merge.h"
 #include "memory/text/dates.h"
 
@@ -191,6 +191,7 @@ class Reader {
     day("valid_from", page_.valid_from);
     day("valid_to", page_.valid_to);
     if (page_.day.empty()) page_.day = day_in_name(context_.path);
+    if (context_.edit) return;
     if (page_.created_ms == 0 && page_.day.size() == 10) page_.created_ms = *time_of(page_.day);
     if (page_.created_ms == 0) page_.created_ms = context_.changed_ms;
   }
@@ -354,13 +355,13 @@ NewPage merge_fields(const NewPage& base, const NewPage& ours, const NewPage& th
   };
   take(&NewPage::title);
   take(&NewPage::kind);
-  take(&NewPage::origin);
+  if (!ours.origin.empty()) take(&NewPage::origin);
   take(&NewPage::importance);
   take(&NewPage::pinned);
   take(&NewPage::session);
   take(&NewPage::speaker);
   take(&NewPage::day);
-  take(&NewPage::created_ms);
+  if (ours.created_ms != 0) take(&NewPage::created_ms);
   take(&NewPage::valid_from);
   take(&NewPage::valid_to);
   take(&NewPage::source_uri);

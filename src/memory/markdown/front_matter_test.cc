@@ -1,4 +1,4 @@
-#include "memory/folder/front_matter.h"
+#include "memory/markdown/front_matter.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

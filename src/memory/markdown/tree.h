@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "memory/folder/front_matter.h"
+#include "memory/markdown/front_matter.h"
 
 namespace keel::memory {
 
@@ -35,6 +35,9 @@ Result<std::string> read_in(const std::string& root, const std::string& path,
 // Why a text cannot be taken as it is: the line of the first byte that is no UTF-8, or NUL.
 std::optional<Problem> not_text(std::string_view bytes);
 
+// Whether a path that a file names stays inside the folder it is taken from.
+bool stays_inside(std::string_view path);
+
 // Nothing if there is no such file.
 Result<std::optional<FileStamp>> stamp_of(const std::string& root, const std::string& path);
 
@@ -50,13 +53,13 @@ Result<Replaced> replace_file(const std::string& root, const std::string& path,
 Result<Replaced> remove_file(const std::string& root, const std::string& path,
                              const std::string& expected);
 
-// What a kill in the middle of the two above leaves beside a file: either the new text or what was
-// in the file before.
+// What a kill in the middle of the two above leaves beside a file.
 struct Leftover {
   std::string path;  // from the folder
   std::string of;    // the file that was to be replaced
+  // It may hold what was in the file before; otherwise it is a part of what was to be written.
+  bool may_be_theirs = false;
 };
-inline constexpr std::string_view kBeside = ".keel-";
 Result<std::vector<Leftover>> find_leftovers(const std::string& root);
 
 }  // namespace keel::memory
