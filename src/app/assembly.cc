@@ -2,6 +2,7 @@
 
 #include "agent/agent.h"
 #include "app/setup.h"
+#include "memory/folder/sync_rows.h"
 #include "memory/memory.h"
 #include "model/router.h"
 #include "net/client.h"
@@ -24,6 +25,8 @@ Result<std::unique_ptr<Assembly>> Assembly::open(const config::Config& config, E
   store::DatabaseOptions options;
   options.path = config.database_path();
   options.migrations = memory::migrations();
+  for (store::Migration& migration : memory::folder_migrations())
+    options.migrations.push_back(std::move(migration));
   for (store::Migration& migration : store::journal_migrations())
     options.migrations.push_back(std::move(migration));
   made->database_ = TRY(store::Database::open(options));

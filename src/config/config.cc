@@ -28,6 +28,7 @@ const std::vector<Key> gateway_keys{{"listen", Type::text},
 const std::vector<Key> files_keys{{"allow", Type::texts}};
 const std::vector<Key> net_keys{{"allow_private", Type::texts}};
 const std::vector<Key> hub_keys{{"base_url", Type::url}, {"token", Type::secret}};
+const std::vector<Key> memory_keys{{"folder", Type::text}};
 const std::vector<Key> log_keys{{"level", Type::text}};
 const std::vector<Key> route_keys{{"default", Type::text},
                                   {"fallback", Type::texts},
@@ -58,7 +59,7 @@ constexpr std::string_view without_effect = "has no effect in this version of ke
 std::vector<Key> section_keys() {
   std::vector<Key> keys;
   for (std::string_view name :
-       {"agent", "gateway", "model", "route", "files", "net", "hub", "log"}) {
+       {"agent", "gateway", "model", "route", "files", "net", "hub", "memory", "log"}) {
     keys.push_back({name, Type::anything});
   }
   for (const Later& later : later_sections) keys.push_back({later.name, Type::anything});
@@ -275,6 +276,10 @@ void read_sections(Reader& reader, const toml::table& root, Config& config) {
     config.hub_url = reader.text(*hub, "base_url", config.hub_url);
     while (config.hub_url.ends_with('/')) config.hub_url.pop_back();
     config.hub_token = Secret(reader.secret(*hub, "token"));
+  }
+  if (const toml::table* memory = section(reader, root, "memory", memory_keys)) {
+    const std::string folder = reader.text(*memory, "folder", "");
+    if (!folder.empty()) config.memory_folder = absolute_path(folder, config.home);
   }
   if (const toml::table* log = section(reader, root, "log", log_keys)) {
     config.log_level = reader.text(*log, "level", config.log_level);

@@ -21,7 +21,7 @@ class ExportTest : public TestFolderMemory {
     NewPage rich;
     rich.title = "Tea: \"green\" | [[x]] # y";
     rich.kind = "preference";
-    rich.tags = {"tea", "c, d", "#x"};
+    rich.tags = {"tea", "c, d", "x#"};
     rich.aliases = {"Chai", "2024"};
     rich.importance = 3;
     rich.pinned = true;
@@ -145,7 +145,7 @@ TEST_F(ExportTest, FilesThatWereEditedMovedOrDeletedAreTakenThatWay) {
     return std::string();
   };
   std::string text = read(path(boat));
-  write(path(boat), text.replace(text.find("Kiel"), 4, "Oslo"));
+  write(path(boat), text.replace(text.rfind("Kiel"), 4, "Oslo"));
   std::filesystem::create_directories(root() + "/moved");
   std::filesystem::rename(root() + "/" + path(tea), root() + "/moved/tea.md");
   std::filesystem::remove(root() + "/" + path(gone));

@@ -135,10 +135,18 @@ TEST_F(ImportTest, BadFilesAreReportedWithTheirLineAndStopNothing) {
   EXPECT_EQ(has_problem(report, "etc", "symbolic link"), "");
   EXPECT_EQ(has_problem(report, "passwd.md", "symbolic link"), "");
   for (const Problem& one : report.problems) {
-    if (one.file == "latin.md") EXPECT_EQ(one.line, 2);
-    if (one.file == "nul.md") EXPECT_EQ(one.line, 3);
-    if (one.file == "tags.md") EXPECT_EQ(one.line, 3);
-    if (one.file == "yaml.md") EXPECT_EQ(one.line, 2);
+    if (one.file == "latin.md") {
+      EXPECT_EQ(one.line, 2);
+    }
+    if (one.file == "nul.md") {
+      EXPECT_EQ(one.line, 3);
+    }
+    if (one.file == "tags.md") {
+      EXPECT_EQ(one.line, 3);
+    }
+    if (one.file == "yaml.md") {
+      EXPECT_EQ(one.line, 2);
+    }
   }
   for (const char* words : {"good", "two", "tags", "broken", "first", "second", "odd"})
     EXPECT_FALSE(search(words).empty()) << words;

@@ -51,7 +51,7 @@ std::string ulid_from(std::string_view seed, WallMs ms) {
   return out;
 }
 
-void Intake::prepare(NewPage& page, const Place& place) {
+bool Intake::prepare(NewPage& page, const Place& place) {
   if (page.origin.empty() || trust_of(page.origin) >= trust_of(options_.origin))
     page.origin = options_.origin;
   if (page.kind == "persona" && page.origin != "owner") {
@@ -62,15 +62,17 @@ void Intake::prepare(NewPage& page, const Place& place) {
                  "part of the identity",
                  false});
   }
-  if (page.id.empty()) page.id = ulid_from(place.file + "\n" + page.title + "\n" + page.body,
-                                           page.created_ms);
+  const std::string seed = place.file + "\n" + page.title + "\n" + page.body;
+  const bool made = page.id.empty();
+  if (made) page.id = ulid_from(seed, page.created_ms);
   const auto [first, is_new] = ids_.try_emplace(page.id, place.file);
-  if (is_new) return;
+  if (is_new || made) return is_new;
   report_.add({place.file, place.line,
                fmt::format("has the id {}, as {} does; it gets another", page.id, first->second),
                false});
-  page.id = ulid_from(place.file + "\n" + page.title + "\n" + page.body + page.id, page.created_ms);
+  page.id = ulid_from(seed + page.id, page.created_ms);
   ids_.try_emplace(page.id, place.file);
+  return true;
 }
 
 void Intake::count(const NewPage& page) {
@@ -89,7 +91,10 @@ void Intake::refused(const Error& error, const Place& place) {
 
 Status Intake::take(NewPage page, const std::string& file, int line) {
   Place place{file, line};
-  prepare(page, place);
+  if (!prepare(page, place)) {
+    ++report_.known;
+    return {};
+  }
   if (options_.dry_run) {
     if (const Result<Draft> draft = make_draft(page); !draft)
       refused(draft.error(), place);

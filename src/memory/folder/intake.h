@@ -54,7 +54,7 @@ class Intake {
     std::string file;
     int line = 0;
   };
-  void prepare(NewPage& page, const Place& place);
+  bool prepare(NewPage& page, const Place& place);  // false: it was taken already
   void count(const NewPage& page);
   void refused(const Error& error, const Place& place);
 

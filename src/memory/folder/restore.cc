@@ -84,7 +84,8 @@ class Restorer {
         intake_(memory, options, report) {}
 
   Status run(const Json& manifest) {
-    for (const auto& [path, hash] : manifest.value("files", Json::object()).items())
+    const Json files = manifest.value("files", Json::object());
+    for (const auto& [path, hash] : files.items())
       if (hash.is_string()) files_[path] = hash.get<std::string>();
     TRY(list_files());
     TRY(restore_pages());

@@ -51,9 +51,10 @@ std::string_view stem_of(std::string_view path) {
   return ours ? name.substr(0, mark) : name;
 }
 
-// The day that a daily note's name begins with.
+// The day that a daily note's name begins with. The names that keel gives are made from titles.
 std::string day_in_name(std::string_view path) {
   const std::string_view name = name_of(path);
+  if (stem_of(path) != name) return {};
   if (name.size() < 10 || name[4] != '-' || name[7] != '-') return {};
   if (name.size() > 10 && name[10] >= '0' && name[10] <= '9') return {};
   return time_of(name.substr(0, 10)) ? std::string(name.substr(0, 10)) : std::string();

@@ -16,11 +16,6 @@
 #include "rt/fd.h"
 #include "rt/file.h"
 
-#ifdef __linux__
-#include <linux/fs.h>
-#include <sys/syscall.h>
-#endif
-
 namespace keel::memory {
 namespace {
 
@@ -42,9 +37,9 @@ bool is_markdown(const std::string& name) {
 }
 
 // Both names change places at once. False where the file system cannot do that.
-bool exchange(const std::string& a, const std::string& b) {
+bool swap_names(const std::string& a, const std::string& b) {
 #if defined(__linux__) && defined(RENAME_EXCHANGE)
-  return ::syscall(SYS_renameat2, AT_FDCWD, a.c_str(), AT_FDCWD, b.c_str(), RENAME_EXCHANGE) == 0;
+  return ::renameat2(AT_FDCWD, a.c_str(), AT_FDCWD, b.c_str(), RENAME_EXCHANGE) == 0;
 #elif defined(__APPLE__)
   return ::renamex_np(a.c_str(), b.c_str(), RENAME_SWAP) == 0;
 #else
@@ -251,11 +246,11 @@ Result<Replaced> replace_file(const std::string& root, const std::string& path,
   // From here on it is whole, and may become what was in the file.
   const std::string swap = beside(whole, kSwapping);
   if (::rename(temporary.c_str(), swap.c_str()) == 0) temporary = swap;
-  if (exchange(temporary, whole)) {
+  if (swap_names(temporary, whole)) {
     // What was there may be newer than what was read: then it goes back.
     const std::string name = temporary.substr(root.size() + 1);
     if (!holds(root, name, *expected)) {
-      exchange(temporary, whole);
+      swap_names(temporary, whole);
       if (holds(root, name, std::string(text))) ::unlink(temporary.c_str());
       return Replaced::changed;
     }
