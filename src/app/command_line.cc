@@ -227,9 +227,10 @@ void add_memory_writing(CLI::App& group, Commands& commands) {
   command->add_flag("--json", add->json, "Print one JSON object");
 
   auto edit = std::make_shared<MemoryEditArguments>();
-  command = commands.add(group, "edit", "Change a page, in your editor or as said; the old form is kept",
-                         "keel memory edit 01JD5 --body \"My boat is called Theseus.\"",
-                         [edit] { return memory_edit_command(*edit); });
+  command =
+      commands.add(group, "edit", "Change a page, in your editor or as said; the old form is kept",
+                   "keel memory edit 01JD5 --body \"My boat is called Theseus.\"",
+                   [edit] { return memory_edit_command(*edit); });
   command->add_option("id", edit->id, "Id of a page, or its beginning")
       ->required()
       ->type_name("ID");
@@ -259,8 +260,8 @@ void add_memory_writing(CLI::App& group, Commands& commands) {
 void add_memory_history(CLI::App& group, Commands& commands) {
   auto log = std::make_shared<MemoryLogArguments>();
   CLI::App* command =
-      commands.add(group, "log", "Show what changed, the newest first", "keel memory log --limit 10",
-                   [log] { return memory_log_command(*log); });
+      commands.add(group, "log", "Show what changed, the newest first",
+                   "keel memory log --limit 10", [log] { return memory_log_command(*log); });
   command->add_option("id", log->page, "Id of a page; all of memory without it")->type_name("ID");
   command->add_option("--limit", log->limit, "At most so many changes")
       ->check(CLI::Range(1, 10000))
@@ -303,10 +304,9 @@ void add_memory_folder(CLI::App& group, Commands& commands) {
   command->add_flag("--json", written->json, "Print one JSON object");
 
   auto read = std::make_shared<MemoryImportArguments>();
-  command = commands.add(group, "import",
-                         "Take in an export, Markdown files, or what other agents remember",
-                         "keel memory import ~/notes --dry-run",
-                         [read] { return memory_import_command(*read); });
+  command = commands.add(
+      group, "import", "Take in an export, Markdown files, or what other agents remember",
+      "keel memory import ~/notes --dry-run", [read] { return memory_import_command(*read); });
   command->add_option("path", read->path, "A folder or a file")->required()->type_name("PATH");
   command->add_flag("--dry-run", read->dry_run, "Only say what would be done");
   command->add_option("--origin", read->origin, "Whose words they are: import, or owner for yours")
@@ -324,8 +324,7 @@ void add_memory_folder(CLI::App& group, Commands& commands) {
   command->add_flag("--status", sync->status, "Only say how things stand");
   CLI::Option* forget = command->add_flag("--forget-deleted", sync->forget_deleted,
                                           "Forget pages whose files are gone, however many");
-  command
-      ->add_flag("--rewrite-deleted", sync->rewrite_deleted, "Write files that are gone again")
+  command->add_flag("--rewrite-deleted", sync->rewrite_deleted, "Write files that are gone again")
       ->excludes(forget);
   command->add_flag("--json", sync->json, "Print one JSON object");
 

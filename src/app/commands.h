@@ -73,9 +73,7 @@ struct MemoryEditArguments {
   std::optional<std::vector<std::string>> tags;     // all of them
   std::optional<std::vector<std::string>> aliases;  // all of them
 
-  bool asks() const {
-    return title || body || kind || origin || importance || tags || aliases;
-  }
+  bool asks() const { return title || body || kind || origin || importance || tags || aliases; }
 };
 struct MemoryExportArguments {
   std::string folder;

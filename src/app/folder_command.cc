@@ -27,8 +27,8 @@ Status write_folder(const MemoryExportArguments& arguments) {
   options.agent_name = assembly->config().agent_name;
   options.exported = iso_time(assembly->clock().wall_ms());
   options.force = arguments.force;
-  const memory::ExportReport report = TRY(memory::export_folder(
-      assembly->memory(), assembly->database(), arguments.folder, options));
+  const memory::ExportReport report = TRY(
+      memory::export_folder(assembly->memory(), assembly->database(), arguments.folder, options));
   if (arguments.json) {
     print_json({{"folder", report.folder},
                 {"pages", report.pages},
@@ -48,8 +48,7 @@ Status write_folder(const MemoryExportArguments& arguments) {
 }
 
 void print_problem(const memory::Problem& one) {
-  const std::string place =
-      one.line > 0 ? fmt::format("{}:{}", one.file, one.line) : one.file;
+  const std::string place = one.line > 0 ? fmt::format("{}:{}", one.file, one.line) : one.file;
   print(fmt::format("  {}{}: {}\n", one.skipped ? "not taken: " : "", printable(place, 300),
                     printable(one.what, 300)));
 }
@@ -60,7 +59,8 @@ void print_import(const memory::ImportReport& report, bool dry_run) {
   std::string kinds;
   for (const auto& [kind, count] : report.kinds)
     kinds += fmt::format("{}{} {}", kinds.empty() ? "" : ", ", count, kind);
-  print(fmt::format("  {:>7} {}{}\n", report.added, dry_run ? "pages would be added" : "pages added",
+  print(fmt::format("  {:>7} {}{}\n", report.added,
+                    dry_run ? "pages would be added" : "pages added",
                     kinds.empty() ? "" : " (" + kinds + ")"));
   if (report.restored > 0)
     print(fmt::format("  {:>7} of them with all their revisions\n", report.restored));

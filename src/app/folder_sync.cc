@@ -12,12 +12,18 @@
 
 namespace keel::app {
 
+std::string synced_folder(const config::Config& config, const std::string& folder) {
+  std::error_code code;
+  std::string root = folder.empty()
+                         ? config.memory_folder
+                         : std::filesystem::absolute(folder, code).lexically_normal().string();
+  while (root.size() > 1 && root.back() == '/') root.pop_back();
+  return root;
+}
+
 Result<memory::SyncReport> sync_once(Assembly& assembly, const std::string& folder,
                                      memory::SyncOptions options) {
-  std::error_code code;
-  options.root = folder.empty() ? assembly.config().memory_folder
-                                : std::filesystem::absolute(folder, code).lexically_normal();
-  while (options.root.size() > 1 && options.root.back() == '/') options.root.pop_back();
+  options.root = synced_folder(assembly.config(), folder);
   if (options.root.empty())
     return fail(Code::config, "keel.toml names no folder to keep in step with memory.",
                 "Name one with --folder, or in keel.toml: [memory] folder = \"~/keel-notes\"");
@@ -59,9 +65,10 @@ void FolderWorker::run(const std::stop_token& stop) {
     if (words != last && !words.empty()) log::warn("memory", "folder: {}", shorten(words, 1000));
     last = words;
     std::unique_lock lock(mutex);
-    wake.wait_for(lock, stop,
-                  std::max<std::chrono::steady_clock::duration>(limits::folder_poll_time, 20 * took),
-                  [] { return false; });
+    wake.wait_for(
+        lock, stop,
+        std::max<std::chrono::steady_clock::duration>(limits::folder_poll_time, 20 * took),
+        [] { return false; });
   }
 }
 

@@ -11,6 +11,8 @@
 
 namespace keel::app {
 
+// Absolute; the one of keel.toml where `folder` is empty, and nothing if that names none.
+std::string synced_folder(const config::Config& config, const std::string& folder);
 // One pass over `folder`, or over the one of keel.toml where it is empty; Code::config if there is
 // none.
 Result<memory::SyncReport> sync_once(Assembly& assembly, const std::string& folder,

@@ -37,8 +37,7 @@ class Draft {
   static Result<Draft> create(const std::string& home, const memory::Page& page) {
     Draft draft;
     draft.path_ = home + "/edit-" + page.id + ".md";
-    TRY(rt::write_file(draft.path_,
-                       memory::document_text(memory::front_of(page), page.body)));
+    TRY(rt::write_file(draft.path_, memory::document_text(memory::front_of(page), page.body)));
     return draft;
   }
   Draft(Draft&& other) noexcept : path_(std::exchange(other.path_, {})) {}
@@ -138,8 +137,8 @@ Status edit(const MemoryEditArguments& arguments) {
 
 Status log(const MemoryLogArguments& arguments) {
   std::unique_ptr<Assembly> assembly = TRY(open_for_edit());
-  const std::vector<memory::Entry> entries = TRY(memory::chronicle(
-      assembly->memory(), assembly->database(), arguments.page, arguments.limit));
+  const std::vector<memory::Entry> entries = TRY(
+      memory::chronicle(assembly->memory(), assembly->database(), arguments.page, arguments.limit));
   if (arguments.json) {
     Json list = Json::array();
     for (const memory::Entry& one : entries) list.push_back(memory::entry_json(one));
@@ -150,8 +149,7 @@ Status log(const MemoryLogArguments& arguments) {
   for (const memory::Entry& one : entries)
     print(fmt::format("{}  {}  {:<6}  {} r{}  {}{}{}\n", one.hash.substr(0, shown_hash),
                       iso_time(one.at_ms), one.by, one.page_id.substr(0, shown_page), one.rev,
-                      one.what, one.title.empty() ? "" : " | ",
-                      printable(one.title, shown_title)));
+                      one.what, one.title.empty() ? "" : " | ", printable(one.title, shown_title)));
   return {};
 }
 
@@ -167,10 +165,10 @@ Status alias(const MemoryAliasArguments& arguments) {
   std::unique_ptr<Assembly> assembly = TRY(open_for_edit());
   const double weight = arguments.remove ? 0.0 : arguments.weight;
   TRY(assembly->memory().set_alias(arguments.term, arguments.expands_to, weight));
-  print(weight > 0 ? fmt::format("'{}' also looks for '{}', with weight {}\n", arguments.term,
-                                 arguments.expands_to, weight)
-                   : fmt::format("'{}' looks for '{}' no more\n", arguments.term,
-                                 arguments.expands_to));
+  print(weight > 0
+            ? fmt::format("'{}' also looks for '{}', with weight {}\n", arguments.term,
+                          arguments.expands_to, weight)
+            : fmt::format("'{}' looks for '{}' no more\n", arguments.term, arguments.expands_to));
   return {};
 }
 

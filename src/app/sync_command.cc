@@ -21,12 +21,8 @@ Result<std::unique_ptr<Assembly>> open_for_sync() {
 }
 
 Json conflict_json(const memory::ConflictRecord& one) {
-  return {{"number", one.number},
-          {"page", one.page_id},
-          {"file", one.path},
-          {"at", iso_time(one.at_ms)},
-          {"before", one.texts.base},
-          {"stands", one.texts.ours},
+  return {{"number", one.number},      {"page", one.page_id},      {"file", one.path},
+          {"at", iso_time(one.at_ms)}, {"before", one.texts.base}, {"stands", one.texts.ours},
           {"other", one.texts.theirs}};
 }
 
@@ -69,9 +65,10 @@ void print_sync(const memory::SyncReport& report) {
     print(fmt::format("{} places were changed on both sides: keel memory conflicts\n",
                       report.conflicts));
   if (report.held_back > 0)
-    print(fmt::format("{} files are gone. Their pages are kept until you say what is meant:\n"
-                      "  --forget-deleted forgets them, --rewrite-deleted writes the files again\n",
-                      report.held_back));
+    print(
+        fmt::format("{} files are gone. Their pages are kept until you say what is meant:\n"
+                    "  --forget-deleted forgets them, --rewrite-deleted writes the files again\n",
+                    report.held_back));
   for (const memory::Problem& one : report.problems) {
     const std::string place = one.line > 0 ? fmt::format("{}:{}", one.file, one.line) : one.file;
     print(fmt::format("  {}: {}\n", printable(place, 300), printable(one.what, 300)));
@@ -80,10 +77,9 @@ void print_sync(const memory::SyncReport& report) {
 
 Status sync_status(Assembly& assembly, const MemoryFolderArguments& arguments) {
   const auto conflicts = TRY(open_conflicts_of(assembly));
-  const std::string& folder = assembly.config().memory_folder;
-  const auto rows = TRY(assembly.database().read([&](store::Connection& connection) {
-    return memory::read_rows(connection, arguments.folder.empty() ? folder : arguments.folder);
-  }));
+  const std::string folder = synced_folder(assembly.config(), arguments.folder);
+  const auto rows = TRY(assembly.database().read(
+      [&](store::Connection& connection) { return memory::read_rows(connection, folder); }));
   std::int64_t pages = 0;
   std::vector<const memory::SyncRow*> left;
   for (const auto& [path, row] : rows) {
@@ -140,10 +136,9 @@ Status conflicts(const MemoryConflictsArguments& arguments) {
   if (!is_number && arguments.settle != "all")
     return fail(Code::invalid_argument, "'" + printable(arguments.settle, 40) + "' is no conflict",
                 "Name its number, or all.");
-  const std::int64_t settled =
-      TRY(assembly->database().write([&](store::Connection& connection) {
-        return memory::settle_conflicts(connection, is_number ? number : 0);
-      }));
+  const std::int64_t settled = TRY(assembly->database().write([&](store::Connection& connection) {
+    return memory::settle_conflicts(connection, is_number ? number : 0);
+  }));
   if (settled == 0 && is_number)
     return fail(Code::not_found, fmt::format("there is no open conflict {}", number),
                 "keel memory conflicts lists them.");

@@ -30,7 +30,9 @@ struct Keel {
     database = MUST(store::Database::open(options));
     memory = std::make_unique<Memory>(*database, clock);
   }
-  SyncReport sync() { return MUST(sync_folder(*memory, *database, clock, {root, "", false, false})); }
+  SyncReport sync() {
+    return MUST(sync_folder(*memory, *database, clock, {root, "", false, false}));
+  }
   std::string body_of(std::string_view title) {
     std::string found;
     for (const Page& page : MUST(memory->list("", 100)))
@@ -113,12 +115,13 @@ void check(const std::string& folder) {
   EXPECT_TRUE(quiet.quiet()) << sync_json(quiet).dump(1);
   EXPECT_EQ(keel.body_of("Alpha"), "[Alpha by the owner.\n\nSecond.\n\nThird.]");
   EXPECT_EQ(keel.body_of("Beta"), "[Beta by keel.\n\nSecond.\n\nThird.]");
-  EXPECT_EQ(keel.body_of("Gamma"), "[Gamma by the owner.\n\nSecond by keel.\n\nThird by the owner.]");
+  EXPECT_EQ(keel.body_of("Gamma"),
+            "[Gamma by the owner.\n\nSecond by keel.\n\nThird by the owner.]");
   EXPECT_EQ(keel.body_of("Delta") + keel.body_of("Epsilon"), "");
   EXPECT_EQ(keel.body_of("Zeta"), "[Zeta by the owner.]");
   EXPECT_EQ(keel.body_of("Eta"), "[Eta by keel.]");
-  EXPECT_EQ(MUST(keel.database->read([](store::Connection& c) { return open_conflicts(c); })).size(),
-            1u);
+  EXPECT_EQ(
+      MUST(keel.database->read([](store::Connection& c) { return open_conflicts(c); })).size(), 1u);
   std::size_t files = 0;
   for (const auto& entry : fs::recursive_directory_iterator(keel.root)) {
     if (!entry.is_regular_file()) continue;

@@ -37,8 +37,13 @@ Result<std::optional<Entry>> tombstone_of(Connection& connection, std::string_vi
       "AND (substr(page_id, 1, length(?1)) = ?1 OR substr(page_id, -length(?1)) = ?1)) LIMIT 1"));
   select.bind(1, page_id);
   if (!TRY(select.step())) return std::optional<Entry>();
-  return std::optional<Entry>(Entry{select.text(0), select.integer(1), select.text(2),
-                                    select.text(3), "forgotten", {}, select.integer(4)});
+  return std::optional<Entry>(Entry{select.text(0),
+                                    select.integer(1),
+                                    select.text(2),
+                                    select.text(3),
+                                    "forgotten",
+                                    {},
+                                    select.integer(4)});
 }
 
 // What one form changed of the one before.
@@ -71,8 +76,7 @@ std::string changes_of(const Revision& revision, const Revision* before) {
 Entry entry_of(const std::vector<Revision>& newest_first, std::size_t i) {
   const Revision& one = newest_first[i];
   const Revision* before = i + 1 < newest_first.size() ? &newest_first[i + 1] : nullptr;
-  return {one.page_id, one.rev,   one.hash, one.by,
-          changes_of(one, before), one.title, one.at_ms};
+  return {one.page_id, one.rev, one.hash, one.by, changes_of(one, before), one.title, one.at_ms};
 }
 
 Result<std::vector<Entry>> of_page(Memory& memory, Connection& connection, std::string_view page,
@@ -113,8 +117,9 @@ Result<std::vector<Entry>> chronicle(Memory& memory, store::Database& database,
 }
 
 Json entry_json(const Entry& entry) {
-  return {{"page", entry.page_id}, {"revision", entry.rev}, {"hash", entry.hash},
-          {"by", entry.by},        {"what", entry.what},    {"title", entry.title},
+  return {{"page", entry.page_id},      {"revision", entry.rev},
+          {"hash", entry.hash},         {"by", entry.by},
+          {"what", entry.what},         {"title", entry.title},
           {"at", iso_time(entry.at_ms)}};
 }
 

@@ -22,8 +22,8 @@ struct Entry {
   WallMs at_ms = 0;
 };
 
-// Of one page, or of all of memory where `page` is empty. `page` as Memory::get() takes it; one that
-// was forgotten gives what is left of it.
+// Of one page, or of all of memory where `page` is empty. `page` as Memory::get() takes it; one
+// that was forgotten gives what is left of it.
 Result<std::vector<Entry>> chronicle(Memory& memory, store::Database& database,
                                      std::string_view page, int limit);
 Json entry_json(const Entry& entry);

@@ -13,8 +13,8 @@
 #include "base/hash.h"
 #include "base/limits.h"
 #include "base/text.h"
-#include "memory/markdown/page_file.h"
 #include "memory/folder/records.h"
+#include "memory/markdown/page_file.h"
 #include "memory/markdown/tree.h"
 #include "rt/fd.h"
 #include "rt/file.h"
@@ -33,8 +33,8 @@ class Output {
     TRY(rt::make_folder(whole.substr(0, whole.rfind('/'))));
     Output out;
     out.path_ = whole;
-    out.fd_ = rt::Fd(
-        ::open(whole.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600));
+    out.fd_ =
+        rt::Fd(::open(whole.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (!out.fd_) return tl::unexpected(rt::errno_error(errno, "could not write " + whole));
     return out;
   }
@@ -58,9 +58,10 @@ class Output {
 };
 
 Json revision_json(const Revision& one) {
-  return {{"rev", one.rev},       {"title", one.title},         {"body", one.body},
-          {"props", one.props},   {"by", one.by},               {"reason", one.reason},
-          {"at_ms", one.at_ms},   {"prev_hash", one.prev_hash}, {"hash", one.hash}};
+  return {
+      {"rev", one.rev},  {"title", one.title},   {"body", one.body},   {"props", one.props},
+      {"by", one.by},    {"reason", one.reason}, {"at_ms", one.at_ms}, {"prev_hash", one.prev_hash},
+      {"hash", one.hash}};
 }
 
 class Exporter {
@@ -205,10 +206,10 @@ Result<Json> check_place(const std::string& folder, bool force) {
     if (force || !hash.is_string() || !path.ends_with(".md") || !stays_inside(path)) continue;
     const Result<std::string> there = read_in(folder, path, limits::folder_file_bytes);
     if (there && sha256_hex(*there) != hash.get<std::string>())
-      return fail(Code::already_exists,
-                  folder + "/" + printable(path, 200) + " was changed since the last export.",
-                  "`keel memory import " + folder +
-                      "` takes the changes over; --force writes over them.");
+      return fail(
+          Code::already_exists,
+          folder + "/" + printable(path, 200) + " was changed since the last export.",
+          "`keel memory import " + folder + "` takes the changes over; --force writes over them.");
   }
   return files;
 }
@@ -233,7 +234,11 @@ Result<ExportReport> export_folder(Memory& memory, store::Database& database,
       TRY(database.read([&](store::Connection& connection) -> Result<ExportReport> {
         return Exporter(memory, connection, root, options).run(old_files);
       }));
+#ifdef __linux__
+  if (const rt::Fd fd{::open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)}) ::syncfs(fd.get());
+#else
   ::sync();
+#endif
   return report;
 }
 

@@ -35,7 +35,8 @@ class ExportTest : public TestFolderMemory {
     rich.source_quote = "I like \"tea\".\nReally.";
     rich.extra = Json{{"cssclass", "wide"}, {"up", Json{{"yaml", "up: {a: 1}\n"}}}};
     const Page tea = add("I like green tea.\n\n- morning\n- evening\n\n```\n---\n```", rich);
-    MUST(memory().edit(tea.id, NewPage{.body = "I like green tea most.\n\n---\n\n- noon"}, "agent"));
+    MUST(
+        memory().edit(tea.id, NewPage{.body = "I like green tea most.\n\n---\n\n- noon"}, "agent"));
     for (int i = 0; i < 6; ++i) {
       NewPage turn;
       turn.session = "s1";
@@ -66,8 +67,8 @@ class ExportTest : public TestFolderMemory {
   }
   std::string answers() {
     std::string out;
-    for (const char* query : {"boat", "green tea", "vessel", "turn about tea", "paint", "sailed",
-                              "who are you", "Ada"})
+    for (const char* query :
+         {"boat", "green tea", "vessel", "turn about tea", "paint", "sailed", "who are you", "Ada"})
       for (const Hit& hit : search(query, 50)) {
         out += query + std::string(": ") + hit.page_id + " " + std::to_string(hit.score);
         for (const Contribution& one : hit.contributions)
@@ -103,8 +104,7 @@ TEST_F(ExportTest, ExportWipeImportGivesEqualHashesAndEqualRetrievals) {
   export_to("second");
   for (const auto& entry : std::filesystem::recursive_directory_iterator(root("out") + "/pages")) {
     if (!entry.is_regular_file()) continue;
-    const std::string other =
-        root("second") + entry.path().string().substr(root("out").size());
+    const std::string other = root("second") + entry.path().string().substr(root("out").size());
     std::ifstream a(entry.path()), b(other);
     EXPECT_EQ(std::string(std::istreambuf_iterator<char>(a), {}),
               std::string(std::istreambuf_iterator<char>(b), {}))

@@ -64,8 +64,8 @@ class TestFolderMemory : public ::testing::Test {
     return report;
   }
   ExportReport export_to(const std::string& name, bool force = false) {
-    return MUST(export_folder(memory(), *database_, root(name),
-                              {"Keel", "2026-11-27T12:00:00Z", force}));
+    return MUST(
+        export_folder(memory(), *database_, root(name), {"Keel", "2026-11-27T12:00:00Z", force}));
   }
   std::vector<Hit> search(std::string_view text, int limit = 10) {
     Query query;

@@ -15,7 +15,8 @@ class ImportTest : public TestFolderMemory {};
 
 TEST_F(ImportTest, APlainFolderOfNotesIsFoundAtOnce) {
   write("Boat.md", "My boat Ariadne lies in [[Harbour|the harbour]] of Kiel.\n");
-  write("people/Ada.md", "---\ntags: [friend, \"#ski\"]\naliases: Adele\nborn: 1990\n---\nLikes tea.");
+  write("people/Ada.md",
+        "---\ntags: [friend, \"#ski\"]\naliases: Adele\nborn: 1990\n---\nLikes tea.");
   write("Daily/2026-03-01.md", "# Sunday walk\n\nWalked to the lighthouse.");
   write(".obsidian/app.md", "not a note");
   write("picture.png", "not a note");

@@ -28,11 +28,16 @@ Json report_json(const ImportReport& report) {
   for (const Problem& one : report.problems)
     problems.push_back(
         {{"file", one.file}, {"line", one.line}, {"what", one.what}, {"skipped", one.skipped}});
-  return {{"source", report.source},     {"files", report.files},
-          {"added", report.added},       {"restored", report.restored},
-          {"changed", report.changed},   {"known", report.known},
-          {"skipped", report.skipped},   {"kinds", report.kinds},
-          {"titles", report.titles},     {"problems", std::move(problems)},
+  return {{"source", report.source},
+          {"files", report.files},
+          {"added", report.added},
+          {"restored", report.restored},
+          {"changed", report.changed},
+          {"known", report.known},
+          {"skipped", report.skipped},
+          {"kinds", report.kinds},
+          {"titles", report.titles},
+          {"problems", std::move(problems)},
           {"more_problems", report.more_problems}};
 }
 
@@ -121,14 +126,45 @@ Status Intake::finish() {
     } else {
       count(outcome->page);
       if (outcome->cleaned)
-        report_.add({places_[i].file, places_[i].line, "held bytes that are no text; they are "
-                     "marked in the page", false});
+        report_.add({places_[i].file, places_[i].line,
+                     "held bytes that are no text; they are "
+                     "marked in the page",
+                     false});
     }
   }
   pages_.clear();
   places_.clear();
   return {};
 }
+
+namespace {
+
+// "turn 2.md" before "turn 10.md": where files do not say when they were made, their names do.
+bool natural_order(const FoundFile& one, const FoundFile& other) {
+  const std::string &a = one.path, &b = other.path;
+  const auto digit = [](char c) { return c >= '0' && c <= '9'; };
+  std::size_t i = 0, j = 0;
+  while (i < a.size() && j < b.size()) {
+    if (digit(a[i]) && digit(b[j])) {
+      while (i < a.size() && a[i] == '0') ++i;
+      while (j < b.size() && b[j] == '0') ++j;
+      std::size_t m = i, n = j;
+      while (m < a.size() && digit(a[m])) ++m;
+      while (n < b.size() && digit(b[n])) ++n;
+      if (m - i != n - j) return m - i < n - j;
+      if (const int order = a.compare(i, m - i, b, j, n - j); order != 0) return order < 0;
+      i = m, j = n;
+    } else if (a[i] != b[j]) {
+      return a[i] < b[j];
+    } else {
+      ++i, ++j;
+    }
+  }
+  if (a.size() - i != b.size() - j) return a.size() - i < b.size() - j;
+  return a < b;
+}
+
+}  // namespace
 
 Status import_notes(const std::string& path, Intake& intake, ImportReport& report) {
   struct stat info{};
@@ -140,6 +176,7 @@ Status import_notes(const std::string& path, Intake& intake, ImportReport& repor
   if (S_ISDIR(info.st_mode)) {
     while (root.size() > 1 && root.back() == '/') root.pop_back();
     files = TRY(find_files(root, problems));
+    std::sort(files.begin(), files.end(), natural_order);
   } else {
     const std::size_t slash = path.rfind('/');
     root = slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);

@@ -25,11 +25,11 @@ struct ImportOptions {
 struct ImportReport {
   std::string source;  // "Markdown folder", "export of keel", "ChatGPT export" ...
   std::int64_t files = 0;
-  std::int64_t added = 0;     // in a dry run: would be
-  std::int64_t restored = 0;  // of these, with all their revisions
-  std::int64_t changed = 0;   // pages that are here, whose file was edited
-  std::int64_t known = 0;     // here already, with the same content
-  std::int64_t skipped = 0;   // not taken; each is a problem
+  std::int64_t added = 0;                     // in a dry run: would be
+  std::int64_t restored = 0;                  // of these, with all their revisions
+  std::int64_t changed = 0;                   // pages that are here, whose file was edited
+  std::int64_t known = 0;                     // here already, with the same content
+  std::int64_t skipped = 0;                   // not taken; each is a problem
   std::map<std::string, std::int64_t> kinds;  // of the pages added
   std::vector<std::string> titles;            // of the first of them
   std::vector<Problem> problems;              // at most limits::folder_problems

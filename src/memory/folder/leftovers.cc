@@ -41,8 +41,8 @@ Status put_back(Memory& memory, const std::string& root, const Leftover& left,
   }
   const std::string name = free_name(root, left.of);
   if (::rename(from.c_str(), (root + "/" + name).c_str()) == 0)
-    problems.push_back({name, 0, "was saved when keel was interrupted; compare it with " + left.of,
-                        false});
+    problems.push_back(
+        {name, 0, "was saved when keel was interrupted; compare it with " + left.of, false});
   return {};
 }
 
@@ -50,8 +50,7 @@ Status put_back(Memory& memory, const std::string& root, const Leftover& left,
 
 bool is_form_of(Memory& memory, std::string_view text, const std::string& path) {
   std::vector<Problem> unused;
-  const std::optional<NewPage> file =
-      note_of(std::string(text), path, 0, unused, Reading::edit);
+  const std::optional<NewPage> file = note_of(std::string(text), path, 0, unused, Reading::edit);
   if (!file || file->id.empty()) return false;
   const Result<std::vector<Revision>> revisions = memory.revisions(file->id);
   if (!revisions) return false;

@@ -10,7 +10,8 @@ using store::Statement;
 
 constexpr std::string_view kReadTombstones =
     "SELECT seq, json_object('page', page_id, 'at_ms', at_ms, 'by', by, 'reason', reason, 'rev', "
-    "rev, 'body_hash', body_hash, 'hash', hash) FROM tombstone WHERE seq > ?1 ORDER BY seq LIMIT ?2";
+    "rev, 'body_hash', body_hash, 'hash', hash) FROM tombstone WHERE seq > ?1 ORDER BY seq LIMIT "
+    "?2";
 constexpr std::string_view kWriteTombstone =
     "INSERT INTO tombstone(page_id, at_ms, by, reason, rev, body_hash, hash, seq) "
     "SELECT j ->> 'page', j ->> 'at_ms', j ->> 'by', j ->> 'reason', j ->> 'rev', "

@@ -71,7 +71,8 @@ class Pass {
   }
 
   Status look() {
-    rows_ = TRY(database_.read([&](Connection& connection) { return read_rows(connection, root_); }));
+    rows_ =
+        TRY(database_.read([&](Connection& connection) { return read_rows(connection, root_); }));
     struct stat info{};
     if (::stat(root_.c_str(), &info) != 0 || !S_ISDIR(info.st_mode)) {
       if (!rows_.empty())
@@ -308,7 +309,8 @@ class Pass {
       return {};
     }
     const auto count = static_cast<std::int64_t>(deleted.size());
-    const bool many = count > kDeletionsAtOnce && 2 * count > static_cast<std::int64_t>(rows_.size());
+    const bool many =
+        count > kDeletionsAtOnce && 2 * count > static_cast<std::int64_t>(rows_.size());
     if (!complete_ || (many && !options_.deletions)) {
       report_.held_back = count;
       for (const SyncRow& row : deleted) held_.insert(row.page_id);
@@ -334,8 +336,7 @@ class Pass {
       const std::optional<Text> text = read(file.path);
       if (!text) continue;
       std::vector<Problem> unused;
-      const std::optional<NewPage> page =
-          note_of(text->bytes, file.path, 0, unused, Reading::edit);
+      const std::optional<NewPage> page = note_of(text->bytes, file.path, 0, unused, Reading::edit);
       const auto found = page ? by_page.find(page->id) : by_page.end();
       if (found == by_page.end() || gone[found->second].path.empty()) {
         still_new.push_back(file);
@@ -362,7 +363,7 @@ class Pass {
     if (revisions_.contains(page->id) && !owners_.contains(page->id))
       return adopt(file.path, *text, page->id);
     const bool taken = revisions_.contains(page->id) || coming_.contains(page->id) ||
-                       owners_.contains(page->id) || TRY(was_forgotten(page->id));
+                       owners_.contains(page->id) || TRY(is_forgotten(page->id));
     const bool has_id = !page->id.empty() && !taken;
     if (!has_id) {
       // Into the file first: after a kill it is known by it.
@@ -408,10 +409,8 @@ class Pass {
     return merge(path, *file, now, now, now.revision, text);
   }
 
-  Result<bool> was_forgotten(const std::string& id) {
-    if (id.empty()) return false;
-    const Result<Page> page = memory_.get(id);
-    return !page && page.error().message.find("was forgotten") != std::string::npos;
+  Result<bool> is_forgotten(const std::string& id) {
+    return database_.read([&](Connection& connection) { return was_forgotten(connection, id); });
   }
 
   Status add_pages() {

@@ -40,14 +40,18 @@ std::vector<store::Migration> folder_migrations() {
 }
 
 Result<SyncRows> read_rows(Connection& connection, std::string_view root) {
-  Statement select = TRY(
-      connection.prepare("SELECT path, page_id, rev, hash, bytes, changed_ns, note FROM "
-                         "folder_file WHERE root = ?1"));
+  Statement select =
+      TRY(connection.prepare("SELECT path, page_id, rev, hash, bytes, changed_ns, note FROM "
+                             "folder_file WHERE root = ?1"));
   select.bind(1, root);
   SyncRows rows;
   while (TRY(select.step()))
-    rows[select.text(0)] = {select.text(0), select.text(1), select.integer(2), select.text(3),
-                            {select.integer(4), select.integer(5)}, select.text(6)};
+    rows[select.text(0)] = {select.text(0),
+                            select.text(1),
+                            select.integer(2),
+                            select.text(3),
+                            {select.integer(4), select.integer(5)},
+                            select.text(6)};
   return rows;
 }
 
@@ -81,7 +85,10 @@ Result<std::vector<ConflictRecord>> open_conflicts(Connection& connection) {
       "settled = 0 ORDER BY number"));
   std::vector<ConflictRecord> found;
   while (TRY(select.step()))
-    found.push_back({select.integer(0), select.text(1), select.text(2), select.integer(3),
+    found.push_back({select.integer(0),
+                     select.text(1),
+                     select.text(2),
+                     select.integer(3),
                      {select.text(4), select.text(5), select.text(6)}});
   return found;
 }
@@ -91,6 +98,11 @@ Result<std::int64_t> settle_conflicts(Connection& connection, std::int64_t numbe
       "UPDATE folder_conflict SET settled = 1 WHERE settled = 0 AND (?1 = 0 OR number = ?1)"));
   TRY(update.bind(1, number).run());
   return connection.changes();
+}
+
+Result<bool> was_forgotten(Connection& connection, std::string_view page_id) {
+  Statement select = TRY(connection.prepare("SELECT 1 FROM tombstone WHERE page_id = ?1"));
+  return TRY(select.bind(1, page_id).step());
 }
 
 Result<std::map<std::string, std::int64_t>> page_revisions(Connection& connection) {

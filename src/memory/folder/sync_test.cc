@@ -106,10 +106,11 @@ TEST_F(SyncTest, ChangesOfBothAreMergedAndTheOwnersStandsWhereTheyMeet) {
   // Forgetting takes the text out of the records of conflicts too.
   MUST(memory().forget(page.id));
   EXPECT_EQ(MUST(database_->read([](store::Connection& connection) -> Result<std::int64_t> {
-    store::Statement select = TRY(connection.prepare("SELECT count(*) FROM folder_conflict"));
-    TRY(select.step());
-    return select.integer(0);
-  })),
+              store::Statement select =
+                  TRY(connection.prepare("SELECT count(*) FROM folder_conflict"));
+              TRY(select.step());
+              return select.integer(0);
+            })),
             0);
 }
 

@@ -78,8 +78,8 @@ std::vector<Turn> chatgpt_turns(const Json& conversation, std::vector<Problem>& 
       const Json& children = member(one, "children");
       if (at > newest && (!children.is_array() || children.empty())) newest = at, node = id;
     }
-    problems.push_back({{}, 0, "does not say which branch was seen last; the newest is taken",
-                        false});
+    problems.push_back(
+        {{}, 0, "does not say which branch was seen last; the newest is taken", false});
   }
   std::vector<Turn> turns;
   std::set<std::string> seen;
@@ -127,8 +127,11 @@ std::vector<Turn> claude_turns(const Json& conversation) {
   for (const Json& message : messages) {
     const std::string sender = text_of(message, "sender");
     if (sender != "human" && sender != "assistant") continue;
-    turns.push_back({text_of(message, "uuid"), sender == "human" ? "Owner" : "Claude",
-                     claude_text(message), {}, ms_of(member(message, "created_at"))});
+    turns.push_back({text_of(message, "uuid"),
+                     sender == "human" ? "Owner" : "Claude",
+                     claude_text(message),
+                     {},
+                     ms_of(member(message, "created_at"))});
   }
   return turns;
 }
@@ -153,9 +156,11 @@ std::vector<NewPage> turns_of(const Json& conversation, Chats kind,
     page.kind = "episode";
     page.body = std::string(utf8_prefix(turn.text, limits::foreign_message_bytes));
     if (page.body.size() < turn.text.size())
-      problems.push_back({{}, 0, fmt::format("a turn of {} is cut after {}",
-                                             bytes_text(turn.text.size()),
-                                             bytes_text(page.body.size())), false});
+      problems.push_back({{},
+                          0,
+                          fmt::format("a turn of {} is cut after {}", bytes_text(turn.text.size()),
+                                      bytes_text(page.body.size())),
+                          false});
     page.speaker = turn.speaker;
     page.session = service + ":" + id;
     page.created_ms = turn.at_ms;
@@ -195,9 +200,9 @@ Status import_chats(const std::string& path, const std::string& file, Chats kind
     const Result<Json> conversation = parse_json(**text, "the conversation");
     if (!conversation || !conversation->is_object()) {
       report.add({file, line,
-                  (*text)->empty() ? "the conversation is larger than " +
-                                         bytes_text(limits::json_bytes)
-                                   : "the conversation is not JSON that can be read",
+                  (*text)->empty()
+                      ? "the conversation is larger than " + bytes_text(limits::json_bytes)
+                      : "the conversation is not JSON that can be read",
                   true});
       continue;
     }

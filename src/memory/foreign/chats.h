@@ -20,7 +20,6 @@ Status import_chats(const std::string& path, const std::string& file, Chats kind
 
 // The turns of one conversation, oldest first: what was said on the branch that its owner saw last.
 // Pure. What could not be read is added to `problems`, without file and line.
-std::vector<NewPage> turns_of(const Json& conversation, Chats kind,
-                              std::vector<Problem>& problems);
+std::vector<NewPage> turns_of(const Json& conversation, Chats kind, std::vector<Problem>& problems);
 
 }  // namespace keel::memory

@@ -39,8 +39,8 @@ class ForeignTest : public TestFolderMemory {
 };
 
 TEST_F(ForeignTest, NotesAreItemsUnderTheirHeadings) {
-  const std::vector<Note> notes =
-      notes_in("# Memory\n\nIntro.\n\n## Food\n- likes tea\n  - green\n* no milk\n\n---\n\n# Work\n1. ship");
+  const std::vector<Note> notes = notes_in(
+      "# Memory\n\nIntro.\n\n## Food\n- likes tea\n  - green\n* no milk\n\n---\n\n# Work\n1. ship");
   ASSERT_EQ(notes.size(), 4u);
   EXPECT_EQ(notes[0].text, "Intro.");
   EXPECT_EQ(notes[1].text, "likes tea\n  - green");
@@ -55,7 +55,8 @@ TEST_F(ForeignTest, AnOpenClawWorkspace) {
   write("workspace/SOUL.md", "# Soul\n\nYou are calm.");
   write("workspace/USER.md", "# About\n- Likes green tea (2026-03-01)\n");
   write("workspace/MEMORY.md",
-        "# Memory\n\n## Boat\n- The boat is called Ariadne. <!-- project: sea -->\n- Lies in Kiel.\n");
+        "# Memory\n\n## Boat\n- The boat is called Ariadne. <!-- project: sea -->\n- Lies in "
+        "Kiel.\n");
   write("workspace/memory/2026-03-01-harbour.md", "# Harbour\n\nWent to the harbour.");
   write("workspace/skills/x/SKILL.md", "---\nname: x\n---\nA skill.");
   write("openclaw.json", "{}");
@@ -83,7 +84,8 @@ TEST_F(ForeignTest, AnOpenClawWorkspace) {
 }
 
 TEST_F(ForeignTest, HermesMemories) {
-  write("memories/MEMORY.md", "The boat is called Ariadne.\n\xc2\xa7\nThe server runs Debian.\n\n- x\n");
+  write("memories/MEMORY.md",
+        "The boat is called Ariadne.\n\xc2\xa7\nThe server runs Debian.\n\n- x\n");
   write("memories/USER.md", "Likes green tea.");
   write("SOUL.md", "Calm.");
   const ImportReport report = take_twice(root());
@@ -112,28 +114,38 @@ TEST_F(ForeignTest, ClaudeCodeMemory) {
 
 // A question that was asked twice and answered three times: only the branch seen last counts.
 constexpr const char* kChatGpt = R"([
- {"title": "Boat names", "conversation_id": "c1", "create_time": 1683554160.5, "current_node": "n6",
+ {"title": "Boat names", "conversation_id": "c1", "create_time": 1683554160.5,
+     "current_node": "n6",
   "mapping": {
    "n0": {"id": "n0", "message": null, "parent": null, "children": ["n1"]},
    "n1": {"id": "n1", "message": {"id": "m1", "author": {"role": "system"}, "content":
      {"content_type": "text", "parts": ["You are ChatGPT"]}}, "parent": "n0", "children": ["n2"]},
-   "n2": {"id": "n2", "message": {"id": "m2", "author": {"role": "user"}, "create_time": 1683554160.5,
-     "content": {"content_type": "text", "parts": ["What shall I call my sloop?"]}}, "parent": "n1",
+   "n2": {"id": "n2", "message": {"id": "m2", "author": {"role": "user"},
+     "create_time": 1683554160.5,
+     "content": {"content_type": "text", "parts": ["What shall I call my sloop?"]}},
+     "parent": "n1",
      "children": ["n3", "n4"]},
-   "n3": {"id": "n3", "message": {"id": "m3", "author": {"role": "assistant"}, "create_time": 1683554170,
+   "n3": {"id": "n3", "message": {"id": "m3", "author": {"role": "assistant"},
+     "create_time": 1683554170,
      "content": {"content_type": "text", "parts": ["Discarded answer about Poseidon."]}},
      "parent": "n2", "children": []},
-   "n4": {"id": "n4", "message": {"id": "m4", "author": {"role": "assistant"}, "create_time": 1683554180,
-     "metadata": {"model_slug": "gpt-4"}, "content": {"content_type": "text", "parts": ["Ariadne suits it."]}},
+   "n4": {"id": "n4", "message": {"id": "m4", "author": {"role": "assistant"},
+     "create_time": 1683554180,
+     "metadata": {"model_slug": "gpt-4"}, "content": {"content_type": "text",
+     "parts": ["Ariadne suits it."]}},
      "parent": "n2", "children": ["n5"]},
    "n5": {"id": "n5", "message": {"id": "m5", "author": {"role": "user"}, "create_time": null,
-     "content": {"content_type": "multimodal_text", "parts": [{"content_type": "image_asset_pointer"},
+     "content": {"content_type": "multimodal_text",
+     "parts": [{"content_type": "image_asset_pointer"},
      "Like this one?"]}}, "parent": "n4", "children": ["n6"]},
-   "n6": {"id": "n6", "message": {"id": "m6", "author": {"role": "assistant"}, "create_time": 1683554200,
+   "n6": {"id": "n6", "message": {"id": "m6", "author": {"role": "assistant"},
+     "create_time": 1683554200,
      "metadata": {"is_visually_hidden_from_conversation": true},
      "content": {"content_type": "text", "parts": ["hidden"]}}, "parent": "n5", "children": []}}},
- {"title": "Loop", "id": "c2", "current_node": "a", "mapping": {"a": {"message": {"id": "x", "author":
-   {"role": "user"}, "create_time": 5, "content": {"content_type": "text", "parts": ["Looped words"]}},
+ {"title": "Loop", "id": "c2", "current_node": "a", "mapping": {"a": {"message": {"id": "x",
+     "author":
+   {"role": "user"}, "create_time": 5, "content": {"content_type": "text",
+     "parts": ["Looped words"]}},
    "parent": "a"}}},
  {"broken": true},
  7
@@ -162,11 +174,14 @@ TEST_F(ForeignTest, AChatGptExport) {
   EXPECT_GT(report.problems.back().line, 25);
 }
 
-constexpr const char* kClaude = R"([{"uuid": "u1", "name": "Tea", "created_at": "2026-01-02T03:04:05.678901+00:00",
+constexpr const char* kClaude =
+    R"([{"uuid": "u1", "name": "Tea", "created_at": "2026-01-02T03:04:05.678901+00:00",
  "chat_messages": [
- {"uuid": "a", "sender": "human", "text": "Which tea?", "content": [], "created_at": "2026-01-02T03:04:05.678901Z",
+ {"uuid": "a", "sender": "human", "text": "Which tea?", "content": [],
+     "created_at": "2026-01-02T03:04:05.678901Z",
   "attachments": [{"file_name": "list.txt", "extracted_content": "x"}]},
- {"uuid": "b", "sender": "assistant", "text": "", "content": [{"type": "thinking", "thinking": "hm"},
+ {"uuid": "b", "sender": "assistant", "text": "", "content": [{"type": "thinking",
+     "thinking": "hm"},
   {"type": "text", "text": "Sencha."}], "created_at": "2026-01-02T03:04:09Z"}]}])";
 
 TEST_F(ForeignTest, AClaudeExportThatHasTheSameName) {

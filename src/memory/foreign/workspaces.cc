@@ -146,9 +146,7 @@ class Reader {
     return intake_.take(std::move(*page), file.path, 1);
   }
 
-  std::string source(const std::string& path) {
-    return std::string(name_of(kind_)) + ": " + path;
-  }
+  std::string source(const std::string& path) { return std::string(name_of(kind_)) + ": " + path; }
 
   // A file of many notes: by headings and items, or as Hermes parts them.
   Status notes(const FoundFile& file, std::string_view kind) {
@@ -193,8 +191,8 @@ class Reader {
 }  // namespace
 
 std::string_view name_of(Workspace kind) {
-  constexpr std::array<std::string_view, 4> kNames = {"none", "OpenClaw workspace",
-                                                      "Hermes memory", "Claude Code memory"};
+  constexpr std::array<std::string_view, 4> kNames = {"none", "OpenClaw workspace", "Hermes memory",
+                                                      "Claude Code memory"};
   return kNames[static_cast<std::size_t>(kind)];
 }
 

@@ -238,7 +238,8 @@ Document read_document(std::string_view raw, std::vector<Problem>& problems) {
   }
   std::vector<Problem> found;
   if (closed)
-    document.front = FrontMatter::parse(std::string_view(text).substr(first, end - first), 2, found);
+    document.front =
+        FrontMatter::parse(std::string_view(text).substr(first, end - first), 2, found);
   if (document.front.keys().empty()) {
     // A rule at the top of a text, unless it was meant to be more.
     const std::string_view next = std::string_view(text).substr(first, end_of_line(text, first));

@@ -89,9 +89,8 @@ TEST(FrontMatter, WhatIsNoFrontMatterIsText) {
   for (const char* text :
        {"plain", "--- \nhr above, prose\n\n---\nmore", "----\na: b\n---", "\n---\na: b\n---", ""}) {
     std::vector<Problem> problems;
-    EXPECT_EQ(read(text, &problems).body, std::string(text == std::string("\n---\na: b\n---")
-                                                          ? "---\na: b\n---"
-                                                          : text));
+    EXPECT_EQ(read(text, &problems).body,
+              std::string(text == std::string("\n---\na: b\n---") ? "---\na: b\n---" : text));
   }
   std::vector<Problem> problems;
   const Document open = read("---\ntitle: A\nno end", &problems);

@@ -1,8 +1,8 @@
 #include "memory/markdown/notes.h"
 
-#include <algorithm>
-
 #include <fmt/format.h>
+
+#include <algorithm>
 
 #include "base/limits.h"
 #include "base/text.h"
@@ -25,13 +25,13 @@ std::optional<NewPage> note_of(std::string text, const std::string& path, WallMs
   const Document document = read_document(text, found);
   NewPage page = page_of(document, {path, changed_ms, reading == Reading::edit}, found);
   if (const int line = document.front.line("tags"); page.tags.size() > limits::memory_tags)
-    found.push_back({path, line,
-                     fmt::format("has {}{} tags; a page holds at most {}{}",
-                                 page.tags.size() > limits::front_matter_items ? "over " : "",
-                                 std::min(page.tags.size(), limits::front_matter_items),
-                                 limits::memory_tags,
-                                 reading == Reading::edit ? "" : ", the first of them are kept"),
-                     reading == Reading::edit});
+    found.push_back(
+        {path, line,
+         fmt::format("has {}{} tags; a page holds at most {}{}",
+                     page.tags.size() > limits::front_matter_items ? "over " : "",
+                     std::min(page.tags.size(), limits::front_matter_items), limits::memory_tags,
+                     reading == Reading::edit ? "" : ", the first of them are kept"),
+         reading == Reading::edit});
   const bool empty = document.body.empty() && !document.front.has("title");
   if (empty) found.push_back({path, 0, "is empty", true});
   bool skipped = false;

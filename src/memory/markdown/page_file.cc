@@ -18,10 +18,10 @@ namespace {
 
 // Keys that make up a page. Others are the owner's, and are kept as they are.
 constexpr std::array<std::string_view, 27> kKnown = {
-    "id",       "title",  "aliases",    "tags",     "kind",       "origin",  "importance",
-    "pinned",   "session", "speaker",   "day",      "created",    "updated", "valid_from",
-    "valid_to", "source", "turn",       "quote",    "gist",       "lang",    "author_model",
-    "rev",      "hash",   "supersedes", "state",    "tag",        "alias"};
+    "id",       "title",   "aliases",    "tags",  "kind",    "origin",  "importance",
+    "pinned",   "session", "speaker",    "day",   "created", "updated", "valid_from",
+    "valid_to", "source",  "turn",       "quote", "gist",    "lang",    "author_model",
+    "rev",      "hash",    "supersedes", "state", "tag",     "alias"};
 
 bool is_known(std::string_view key) {
   return std::any_of(kKnown.begin(), kKnown.end(),
@@ -182,13 +182,14 @@ class Reader {
 
   void read_times() {
     time("created", page_.created_ms);
-    if (page_.created_ms == 0 && front_.has("date")) {
-      // A key that many notes have; it stays the owner's.
-      const auto date = front_.scalar("date");
-      if (const auto ms = date ? time_of(*date) : std::nullopt) page_.created_ms = *ms;
-    }
     time("updated", page_.updated_ms);
     day("day", page_.day);
+    // A key that many notes have; it stays the owner's.
+    if (const auto date = front_.scalar("date")) {
+      const auto of_day = day_of(*date);
+      if (page_.day.empty() && of_day) page_.day = *of_day;
+      if (const auto ms = time_of(*date); ms && page_.created_ms == 0) page_.created_ms = *ms;
+    }
     day("valid_from", page_.valid_from);
     day("valid_to", page_.valid_to);
     if (page_.day.empty()) page_.day = day_in_name(context_.path);
@@ -213,9 +214,8 @@ class Reader {
   }
 
   void read_kind() {
-    constexpr std::array<std::string_view, 8> kKinds = {"fact",    "preference", "commitment",
-                                                        "episode", "finding",    "journal",
-                                                        "persona", "skill"};
+    constexpr std::array<std::string_view, 8> kKinds = {
+        "fact", "preference", "commitment", "episode", "finding", "journal", "persona", "skill"};
     if (const auto kind = front_.scalar("kind")) {
       const std::string lower = ascii_lower(*kind);
       if (std::find(kKinds.begin(), kKinds.end(), lower) != kKinds.end()) {
@@ -281,8 +281,8 @@ void set_extra(FrontMatter& front, const Json& extra) {
 }
 
 bool all_strings(const Json& value) {
-  return !value.is_array() || std::all_of(value.begin(), value.end(),
-                                          [](const Json& one) { return one.is_string(); });
+  return !value.is_array() ||
+         std::all_of(value.begin(), value.end(), [](const Json& one) { return one.is_string(); });
 }
 
 }  // namespace
@@ -325,8 +325,8 @@ void update_front(FrontMatter& front, const Page& page) {
   set_text(front, "author_model", page.author_model);
   set_plain(front, "rev", std::to_string(page.revision));
   set_plain(front, "hash", page.hash);
-  if (page.extra.is_object() &&
-      std::all_of(page.extra.begin(), page.extra.end(), [](const Json& v) { return all_strings(v); }))
+  if (page.extra.is_object() && std::all_of(page.extra.begin(), page.extra.end(),
+                                            [](const Json& v) { return all_strings(v); }))
     set_extra(front, page.extra);
 }
 

@@ -14,7 +14,7 @@ namespace keel::memory {
 
 // What a file says without saying it, for pages that do not come from keel.
 struct FileContext {
-  std::string path;      // from the folder; its name is the title of a file without one
+  std::string path;       // from the folder; its name is the title of a file without one
   WallMs changed_ms = 0;  // the time of a page whose file names none
   bool edit = false;      // times that the file does not name are 0
 };

@@ -97,10 +97,10 @@ class Walk {
         return {};
       }
       if (files_.size() >= limits::folder_files)
-        return fail(Code::limit,
-                    fmt::format("{} holds more than {} Markdown files.", root_,
-                                limits::folder_files),
-                    "Name one of its folders.");
+        return fail(
+            Code::limit,
+            fmt::format("{} holds more than {} Markdown files.", root_, limits::folder_files),
+            "Name one of its folders.");
       files_.push_back({path, stamp_from(info)});
     }
     return {};

@@ -177,7 +177,7 @@ std::optional<std::vector<std::string>> dash_list(std::string_view text) {
 }
 
 bool looks_like_something_else(std::string_view value) {
-  constexpr std::array<std::string_view, 9> kWords = {"true", "false", "yes", "no", "on",
+  constexpr std::array<std::string_view, 9> kWords = {"true", "false", "yes", "no",  "on",
                                                       "off",  "null",  "~",   ".nan"};
   for (const std::string_view word : kWords)
     if (equals_ignoring_case(value, word)) return true;
