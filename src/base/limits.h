@@ -346,4 +346,20 @@ inline constexpr std::size_t recall_tool_body_bytes = 1200;  // of one page
 inline constexpr std::uint64_t doctor_disk_warn_bytes = 1'000'000'000;
 inline constexpr std::uint64_t doctor_disk_fail_bytes = 50'000'000;
 
+// memory/merge, memory/folder, memory/foreign
+inline constexpr std::size_t merge_cells = 4u << 20;              // of one comparison unit by unit
+inline constexpr std::size_t folder_files = 200'000;              // of one folder
+inline constexpr int folder_depth = 32;                           // folders within folders
+inline constexpr std::size_t folder_file_bytes = 4u << 20;        // one page's file
+inline constexpr std::size_t front_matter_bytes = 2u << 20;       // of one file
+inline constexpr std::size_t front_matter_keys = 256;             // of one file
+inline constexpr std::size_t front_matter_items = 10'000;         // of one list
+inline constexpr std::size_t folder_problems = 1000;              // that are reported one by one
+inline constexpr std::size_t folder_batch = 500;                  // pages in one transaction
+inline constexpr std::size_t folder_slug_bytes = 60;              // of a file's name
+inline constexpr std::size_t history_line_bytes = 8u << 20;       // one line of an export's history
+inline constexpr auto folder_poll_time = 2s;                      // between two looks at the folder
+inline constexpr std::size_t foreign_file_bytes = 1u << 30;       // one export of another program
+inline constexpr std::size_t foreign_message_bytes = 256u << 10;  // one message; more is cut
+
 }  // namespace keel::limits
