@@ -244,6 +244,18 @@ void add_memory_writing(CLI::App& group, Commands& commands) {
   command->add_option("id", *forget, "Id of a page, or its beginning")->required()->type_name("ID");
 }
 
+void add_memory_sync(CLI::App& group, Commands& commands) {
+  auto sync = std::make_shared<MemorySyncArguments>();
+  CLI::App* command =
+      commands.add(group, "sync", "Bring memory and its mirror in Notion together",
+                   "keel memory sync", [sync] { return memory_sync_command(*sync); });
+  command->add_flag("--status", sync->status, "Only say how things stand");
+  command->add_flag("--full", sync->full, "Compare the text of every page");
+  command->add_flag("--accept-deletions", sync->accept_deletions,
+                    "Forget pages also when many are gone there at once");
+  command->add_flag("--json", sync->json, "Print one JSON object");
+}
+
 void add_tool(CLI::App& app, Commands& commands) {
   CLI::App* group = commands.group(app, "tool", "The tools your agent can use");
   auto json = std::make_shared<bool>(false);
@@ -352,6 +364,7 @@ int run_command_line(int argc, char** argv) {
   CLI::App* memory = commands.group(app, "memory", "What your agent remembers");
   add_memory_reading(*memory, commands);
   add_memory_writing(*memory, commands);
+  add_memory_sync(*memory, commands);
   add_tool(app, commands);
   commands.add(app, "licenses", "Print the licences of everything inside keel", "keel licenses",
                [] { return licenses_command(); });

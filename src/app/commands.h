@@ -76,6 +76,14 @@ int memory_list_command(const std::string& kind, int limit, bool json);
 int memory_forget_command(const std::string& id);
 int memory_edit_command(const MemoryEditArguments& arguments);
 
+struct MemorySyncArguments {
+  bool status = false;
+  bool full = false;              // compare every text
+  bool accept_deletions = false;  // also when many pages are gone in Notion
+  bool json = false;
+};
+int memory_sync_command(const MemorySyncArguments& arguments);
+
 int tool_list_command(bool json);
 int tool_show_command(const std::string& name);
 int tool_run_command(const std::string& name, const std::string& arguments, bool json);
