@@ -346,6 +346,19 @@ inline constexpr std::size_t recall_tool_body_bytes = 1200;  // of one page
 inline constexpr std::uint64_t doctor_disk_warn_bytes = 1'000'000'000;
 inline constexpr std::uint64_t doctor_disk_fail_bytes = 50'000'000;
 
+// memory: what else a page carries, and its index
+inline constexpr std::size_t memory_gist_bytes = 1000;
+inline constexpr std::size_t memory_uri_bytes = 2048;  // where a page came from
+inline constexpr std::size_t memory_aliases = 32;      // other names of one page
+inline constexpr std::size_t memory_lang_bytes = 35;
+inline constexpr std::size_t memory_extra_bytes = 32u << 10;  // keys that keel does not know, JSON
+inline constexpr int memory_importance = 3;                   // the highest
+inline constexpr std::size_t memory_changes = 10'000;         // in one listing
+inline constexpr std::size_t memory_waiting_segments = 256;   // not yet packed into postings
+inline constexpr std::size_t memory_posting_bytes = 2048;     // one packed piece of a term's list
+inline constexpr std::size_t memory_candidates = 1000;        // scored with everything
+inline constexpr std::int64_t memory_replay_pages = 200'000;  // a corpus that is built again
+
 // memory/merge, memory/folder, memory/foreign
 inline constexpr std::size_t merge_cells = 4u << 20;              // of one comparison unit by unit
 inline constexpr std::size_t folder_files = 200'000;              // of one folder
@@ -371,7 +384,6 @@ inline constexpr int notion_attempts = 5;       // of one request
 inline constexpr auto notion_retry_max = 60s;   // between two of them
 inline constexpr auto notion_pause_max = 600s;  // that a Retry-After is obeyed for
 inline constexpr auto notion_request_time = 60s;
-inline constexpr auto notion_check_time = 8s;  // of one request that an owner waits for
 inline constexpr std::size_t notion_answer_bytes = 16u << 20;
 inline constexpr std::size_t notion_body_bytes = 400u << 10;  // of a page's text in one request
 inline constexpr int notion_rows = 100;                       // in one answer: the service's bound

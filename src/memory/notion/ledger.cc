@@ -181,6 +181,10 @@ Result<std::optional<Version>> Ledger::version(std::string_view page_id, std::in
     const Json props = TRY(parse_json(row.text(2), "a revision's properties"));
     version.face.kind = json_string_or(props, "kind", "");
     version.face.origin = json_string_or(props, "origin", "");
+    version.face.valid_from = whole_day(json_string_or(props, "valid_from", ""));
+    version.face.valid_to = whole_day(json_string_or(props, "valid_to", ""));
+    version.face.source = web_address(json_string_or(props, "source", ""));
+    version.face.importance = static_cast<int>(json_int_or(props, "importance", 1));
     if (const auto tags = props.find("tags"); tags != props.end() && tags->is_array())
       for (const Json& tag : *tags)
         if (tag.is_string()) version.face.tags.push_back(tag.get<std::string>());

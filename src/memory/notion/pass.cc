@@ -38,14 +38,14 @@ namespace {
 // The page in another form; the page itself if that is the form it has.
 Result<Page> edit_to(Pass& pass, const Page& page, const std::string& title,
                      const std::string& body, const std::vector<std::string>& tags,
-                     std::string_view by) {
+                     std::string_view by, std::string_view reason) {
   if (page.title == title && page.body == body && page.tags == tags) return page;
-  NewPage changed;
-  changed.kind = page.kind;
+  NewPage changed = page;
   changed.title = title;
   changed.body = body;
   changed.tags = tags;
-  return pass.memory.edit(page.id, changed, by);
+  changed.updated_ms = 0;
+  return pass.memory.replace(page.id, changed, by, reason);
 }
 
 Status hold(Pass& pass, Entry entry, std::string note) {
@@ -96,7 +96,8 @@ Status take_over(Pass& pass, Entry entry, const Page& page, const Version& base,
   there.body = there.shown.empty() ? there.title : there.shown;
   there.tags = merge_list(sendable_tags(base.face.tags), base.face.tags, theirs.tags);
 
-  Result<Page> first = edit_to(pass, page, there.title, there.body, there.tags, theirs.by);
+  Result<Page> first =
+      edit_to(pass, page, there.title, there.body, there.tags, theirs.by, "changed in Notion");
   if (!first) {
     const Code code = first.error().code;
     if (code != Code::limit && code != Code::invalid_argument && code != Code::permission)
@@ -109,7 +110,8 @@ Status take_over(Pass& pass, Entry entry, const Page& page, const Version& base,
   Page last = *first;
   if (local_changed) {
     const std::string_view by = page.kind == "persona" ? "owner" : "sync";
-    last = TRY(edit_to(pass, *first, both.title, both.body, both.tags, by));
+    last = TRY(edit_to(pass, *first, both.title, both.body, both.tags, by,
+                       "merged with a change in Notion"));
     ++pass.report.merged;
   }
   if (first->revision != page.revision) ++pass.report.taken;

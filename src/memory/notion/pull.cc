@@ -29,11 +29,13 @@ bool wants_reading(const Pass& pass, const Row& row, const Entry& entry) {
   return row.edited_ms + limits::notion_overlap_minutes * kMinute > entry.checked_ms;
 }
 
-Status adopt(Pass& pass, const Row& row) {
+// `id` is that of the page the row was made for, where memory does not have it (any more).
+Status adopt(Pass& pass, const Row& row, const std::string& id = {}) {
   const Markdown markdown = TRY(get_markdown(pass, row.id));
   const std::string body = read_markdown(markdown.text, {}, {}, {}).body;
   if (row.title.empty() && body.empty()) return {};  // just made; it is looked at again
   NewPage page;
+  page.id = id;
   page.title = row.title;
   page.body = body.empty() ? row.title : body;
   page.tags = row.tags;
@@ -146,7 +148,11 @@ Status take_row(Pass& pass, const Row& row) {
       return take_double(pass, row);
     if (other && other->remote_id.empty()) return {};  // under way; settle() finds it
     Result<Page> page = pass.memory.get(row.keel_id);
-    if (!page) return adopt(pass, row);
+    if (!page && page.error().code != Code::not_found) return keel::pass(std::move(page).error());
+    if (!page) {
+      const bool forgotten = TRY(pass.ledger.is_forgotten(row.keel_id));
+      return adopt(pass, row, forgotten ? std::string() : row.keel_id);
+    }
     Entry made;
     made.page_id = row.keel_id;
     made.remote_id = row.id;

@@ -14,9 +14,11 @@ struct Property {
   std::string_view name;
   std::string_view type;
 };
-constexpr Property kProperties[] = {{"Name", "title"},    {"keel_id", "rich_text"},
-                                    {"Kind", "select"},   {"Tags", "multi_select"},
-                                    {"Origin", "select"}, {"State", "select"}};
+constexpr Property kProperties[] = {{"Name", "title"},        {"keel_id", "rich_text"},
+                                    {"Kind", "select"},       {"Tags", "multi_select"},
+                                    {"Origin", "select"},     {"State", "select"},
+                                    {"Importance", "number"}, {"Valid from", "date"},
+                                    {"Valid to", "date"},     {"Source", "url"}};
 
 // The value of a property by its id, which no other property has.
 const Json* value_of(const Json& properties, const Schema& schema, const std::string& name) {
@@ -46,8 +48,25 @@ Json text_json(std::string_view text) {
 
 }  // namespace
 
+std::string whole_day(std::string_view day) {
+  return day.size() == 10 ? std::string(day) : std::string();
+}
+
+std::string web_address(std::string_view uri) {
+  const bool web = uri.starts_with("https://") || uri.starts_with("http://");
+  return web && uri.size() <= limits::memory_uri_bytes ? std::string(uri) : std::string();
+}
+
 Face face_of(const Page& page) {
-  return {page.title, page.tags, page.kind, page.origin, page.state};
+  return {page.title,
+          page.tags,
+          page.kind,
+          page.origin,
+          page.state,
+          whole_day(page.valid_from),
+          whole_day(page.valid_to),
+          web_address(page.source_uri),
+          page.importance};
 }
 
 std::string shown_body(std::string_view title, std::string_view body) {
@@ -165,6 +184,13 @@ Json properties_json(std::string_view keel_id, const Face& face, const Schema& s
   put("Kind", choice(face.kind));
   put("Origin", choice(face.origin));
   put("State", choice(face.state));
+  put("Importance", {{"number", face.importance}});
+  const auto day = [](const std::string& text) {
+    return Json{{"date", text.empty() ? Json() : Json{{"start", text}}}};
+  };
+  put("Valid from", day(face.valid_from));
+  put("Valid to", day(face.valid_to));
+  put("Source", {{"url", face.source.empty() ? Json() : Json(face.source)}});
   Json tags = Json::array();
   for (const std::string& tag : sendable_tags(face.tags)) tags.push_back({{"name", tag}});
   put("Tags", {{"multi_select", std::move(tags)}});

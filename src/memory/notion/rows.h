@@ -21,9 +21,14 @@ struct Face {
   std::string title;
   std::vector<std::string> tags;
   std::string kind, origin, state;
+  std::string valid_from, valid_to, source;  // days and an address, where they are whole
+  int importance = 1;
   friend bool operator==(const Face&, const Face&) = default;
 };
 Face face_of(const Page& page);
+// A day that Notion takes ("2023-05" it does not), an address that it takes; else nothing.
+std::string whole_day(std::string_view day);
+std::string web_address(std::string_view uri);
 // The text that is mirrored: nothing where it only repeats the title.
 std::string shown_body(std::string_view title, std::string_view body);
 
