@@ -47,6 +47,7 @@ Status Assembly::open_tools() {
   net_ = std::make_unique<net::Client>(std::move(options));
   if (!config_.notion.token.empty()) notion_ = TRY(open_notion(config_, *net_));
   tools_ = std::make_unique<tool::Registry>();
+  if (notion_) TRY(add_notion_tools(*tools_, notion_.get()));
   return add_tools(*tools_);
 }
 

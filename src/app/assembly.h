@@ -78,5 +78,7 @@ class Assembly {
 Status add_models(const config::Config& config, model::Router& router, net::Client& net);
 // Every tool, one line each.
 Status add_tools(tool::Registry& registry);
+// Those for Notion, where keel.toml has it; nullptr for listings.
+Status add_notion_tools(tool::Registry& registry, memory::notion::Client* client);
 
 }  // namespace keel::app
