@@ -225,10 +225,11 @@ class TroubleTest(MirrorHome):
         page = self.add("First.", title="One")
         self.sync()
         self.ok("memory", "edit", page, "--title", "Renamed")
+        kind = self.source.properties["Kind"]
 
         def delete_late(number):
             del number
-            if "PATCH" in self.server.requests[-1][1] and "Kind" in self.source.properties:
+            if self.server.requests[-1][1] == "PATCH" and kind in self.source.properties.values():
                 self.ws.owner_delete_property(self.source, "Kind")
         self.server.faults = delete_late
         self.assertEqual(self.sync()["updated"], 1)

@@ -181,7 +181,7 @@ Status take_deletions(Pass& pass) {
                        pass.deletions.end());
   if (pass.deletions.size() > static_cast<std::size_t>(limits::notion_deletions) &&
       !pass.options.accept_deletions)
-    return fail(Code::busy,
+    return fail(Code::limit,
                 fmt::format("{} pages are in Notion's trash or gone; nothing was deleted here.",
                             pass.deletions.size()),
                 "If that is what you want: keel memory sync --accept-deletions. If not, restore "
