@@ -315,17 +315,18 @@ void add_memory_folder(CLI::App& group, Commands& commands) {
   command->add_flag("--forgotten", read->forgotten, "Take pages back that were forgotten here");
   command->add_flag("--json", read->json, "Print one JSON object");
 
-  auto sync = std::make_shared<MemoryFolderArguments>();
-  command = commands.add(group, "sync", "Bring memory and its folder to the same state",
-                         "keel memory sync --folder ~/keel-notes",
-                         [sync] { return memory_sync_command(*sync); });
-  command->add_option("--folder", sync->folder, "The folder; the one of keel.toml without it")
+  auto sync = std::make_shared<MemorySyncArguments>();
+  command =
+      commands.add(group, "sync", "Bring memory, its folder and its mirror in Notion together",
+                   "keel memory sync", [sync] { return memory_sync_command(*sync); });
+  command->add_option("--folder", sync->folder, "Only with this folder of Markdown files")
       ->type_name("FOLDER");
   command->add_flag("--status", sync->status, "Only say how things stand");
-  CLI::Option* forget = command->add_flag("--forget-deleted", sync->forget_deleted,
-                                          "Forget pages whose files are gone, however many");
+  command->add_flag("--full", sync->full, "Compare the text of every page in Notion");
+  CLI::Option* accept = command->add_flag("--accept-deletions", sync->accept_deletions,
+                                          "Forget pages also when many are gone there at once");
   command->add_flag("--rewrite-deleted", sync->rewrite_deleted, "Write files that are gone again")
-      ->excludes(forget);
+      ->excludes(accept);
   command->add_flag("--json", sync->json, "Print one JSON object");
 
   auto conflicts = std::make_shared<MemoryConflictsArguments>();

@@ -87,13 +87,6 @@ struct MemoryImportArguments {
   bool forgotten = false;
   bool json = false;
 };
-struct MemoryFolderArguments {
-  std::string folder;  // empty: the one of keel.toml
-  bool status = false;
-  bool forget_deleted = false;
-  bool rewrite_deleted = false;
-  bool json = false;
-};
 struct MemoryConflictsArguments {
   std::string settle;  // a number or "all"; empty: only show them
   bool json = false;
@@ -110,7 +103,6 @@ struct MemoryAliasArguments {
 };
 int memory_export_command(const MemoryExportArguments& arguments);
 int memory_import_command(const MemoryImportArguments& arguments);
-int memory_sync_command(const MemoryFolderArguments& arguments);
 int memory_conflicts_command(const MemoryConflictsArguments& arguments);
 int memory_log_command(const MemoryLogArguments& arguments);
 int memory_alias_command(const MemoryAliasArguments& arguments);
@@ -122,6 +114,16 @@ int memory_show_command(const std::string& id, bool json);
 int memory_list_command(const std::string& kind, int limit, bool json);
 int memory_forget_command(const std::string& id);
 int memory_edit_command(const MemoryEditArguments& arguments);
+
+struct MemorySyncArguments {
+  std::string folder;  // only this one; empty: what keel.toml names
+  bool status = false;
+  bool full = false;              // compare every text
+  bool accept_deletions = false;  // also when many pages are gone there at once
+  bool rewrite_deleted = false;   // files that are gone are written again
+  bool json = false;
+};
+int memory_sync_command(const MemorySyncArguments& arguments);
 
 int tool_list_command(bool json);
 int tool_show_command(const std::string& name);

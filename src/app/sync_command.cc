@@ -1,4 +1,4 @@
-// keel memory sync and conflicts: memory and the folder that is kept in step with it.
+// keel memory sync and conflicts: memory, its folder and its mirror in Notion.
 #include <fmt/format.h>
 
 #include <charconv>
@@ -6,14 +6,18 @@
 #include "app/assembly.h"
 #include "app/commands.h"
 #include "app/folder_sync.h"
+#include "app/notion_mirror.h"
 #include "app/report.h"
 #include "app/setup.h"
+#include "base/limits.h"
 #include "base/text.h"
 #include "memory/folder/sync.h"
 #include "memory/memory.h"
 
 namespace keel::app {
 namespace {
+
+namespace notion = memory::notion;
 
 Result<std::unique_ptr<Assembly>> open_for_sync() {
   config::Config config = TRY(load_config());
@@ -67,7 +71,7 @@ void print_sync(const memory::SyncReport& report) {
   if (report.held_back > 0)
     print(
         fmt::format("{} files are gone. Their pages are kept until you say what is meant:\n"
-                    "  --forget-deleted forgets them, --rewrite-deleted writes the files again\n",
+                    "  --accept-deletions forgets them, --rewrite-deleted writes the files again\n",
                     report.held_back));
   for (const memory::Problem& one : report.problems) {
     const std::string place = one.line > 0 ? fmt::format("{}:{}", one.file, one.line) : one.file;
@@ -75,9 +79,29 @@ void print_sync(const memory::SyncReport& report) {
   }
 }
 
-Status sync_status(Assembly& assembly, const MemoryFolderArguments& arguments) {
+void print_notion_status(const NotionState& state, const notion::MirrorStatus& status) {
+  print("Notion: " + state.text + "\n");
+  if (!state.hint.empty()) print("  " + state.hint + "\n");
+  for (const notion::Entry& entry : status.troubled)
+    print(fmt::format("  {} {}: {}\n", entry.page_id, entry.state, printable(entry.note, 200)));
+  for (const notion::ConflictRecord& one : status.conflicts)
+    print(fmt::format(
+        "  {} ({}) was changed on both sides on {}: revision {} stands, revision {} "
+        "is the other text\n",
+        one.page_id, printable(one.title, 60), iso_day(one.at_ms), one.kept_rev, one.lost_rev));
+}
+
+void print_notion(const notion::Report& report) {
+  print(fmt::format("To Notion:   {} created, {} updated, {} put into its trash\n", report.created,
+                    report.updated, report.trashed));
+  print(fmt::format("From Notion: {} changed, {} new, {} forgotten\n", report.taken, report.adopted,
+                    report.deleted));
+  for (const std::string& notice : report.notices) print("  " + printable(notice, 300) + "\n");
+  if (report.full) print("  Notion is full and takes no new pages: they stay here.\n");
+}
+
+Result<Json> folder_status(Assembly& assembly, const std::string& folder, bool json) {
   const auto conflicts = TRY(open_conflicts_of(assembly));
-  const std::string folder = synced_folder(assembly.config(), arguments.folder);
   const auto rows = TRY(assembly.database().read(
       [&](store::Connection& connection) { return memory::read_rows(connection, folder); }));
   std::int64_t pages = 0;
@@ -86,37 +110,75 @@ Status sync_status(Assembly& assembly, const MemoryFolderArguments& arguments) {
     pages += !row.page_id.empty();
     if (!row.note.empty()) left.push_back(&row);
   }
-  if (arguments.json) {
-    Json notes = Json::array();
+  if (!json) {
+    print(fmt::format("{}: {} files, {} pages\n", folder, rows.size(), pages));
     for (const memory::SyncRow* row : left)
-      notes.push_back({{"file", row->path}, {"what", row->note}});
-    print_json({{"folder", folder},
-                {"files", rows.size()},
-                {"pages", pages},
-                {"left_alone", std::move(notes)},
-                {"conflicts", conflicts_json(conflicts)}});
-    return {};
+      print(fmt::format("  {}: {}\n", printable(row->path, 300), printable(row->note, 300)));
+    print_conflicts(conflicts);
   }
-  print(folder.empty() ? std::string("keel.toml names no folder: [memory] folder = \"...\"\n")
-                       : fmt::format("{}: {} files, {} pages\n", folder, rows.size(), pages));
+  Json notes = Json::array();
   for (const memory::SyncRow* row : left)
-    print(fmt::format("  {}: {}\n", printable(row->path, 300), printable(row->note, 300)));
-  print_conflicts(conflicts);
+    notes.push_back({{"file", row->path}, {"what", row->note}});
+  return Json{{"folder", folder},
+              {"files", rows.size()},
+              {"pages", pages},
+              {"left_alone", std::move(notes)},
+              {"conflicts", conflicts_json(conflicts)}};
+}
+
+Status status(const config::Config& config, const MemorySyncArguments& arguments) {
+  std::unique_ptr<Assembly> assembly = TRY(Assembly::open(config, Assembly::Extent::memory));
+  const std::string folder = synced_folder(config, arguments.folder);
+  Json json = Json::object();
+  if (!folder.empty()) json["folder"] = TRY(folder_status(*assembly, folder, arguments.json));
+  const notion::MirrorStatus mirror =
+      TRY(notion::mirror_status(assembly->database(), assembly->clock()));
+  json["notion"] = mirror.json();
+  if (arguments.json)
+    print_json(json);
+  else
+    print_notion_status(notion_state(config, assembly->database()), mirror);
   return {};
 }
 
-Status sync(const MemoryFolderArguments& arguments) {
-  std::unique_ptr<Assembly> assembly = TRY(open_for_sync());
-  if (arguments.status) return sync_status(*assembly, arguments);
+Result<Json> sync_with_folder(Assembly& assembly, const MemorySyncArguments& arguments) {
   memory::SyncOptions options;
-  options.deletions = arguments.forget_deleted;
+  options.deletions = arguments.accept_deletions;
   options.rewrite = arguments.rewrite_deleted;
-  const memory::SyncReport report = TRY(sync_once(*assembly, arguments.folder, options));
-  if (arguments.json)
-    print_json(memory::sync_json(report));
-  else
-    print_sync(report);
-  return {};
+  const memory::SyncReport report = TRY(sync_once(assembly, arguments.folder, options));
+  if (!arguments.json) print_sync(report);
+  return memory::sync_json(report);
+}
+
+Status sync_with_notion(Assembly& assembly, const MemorySyncArguments& arguments, Json& json) {
+  std::unique_ptr<notion::Mirror> mirror = TRY(open_mirror(assembly));
+  const rt::Fd lock = TRY(lock_notion(assembly.config(), limits::notion_lock_wait_ms));
+  notion::SyncOptions options;
+  options.compare_all = arguments.full;
+  options.accept_deletions = arguments.accept_deletions;
+  notion::Report report;
+  Status done = mirror->sync(options, report, {});
+  json = report.json();
+  if (!arguments.json) print_notion(report);
+  return done;
+}
+
+// The folder first: what its owner wrote goes on to Notion at once.
+Status sync(const MemorySyncArguments& arguments) {
+  config::Config config = TRY(load_config());
+  if (arguments.status) return status(config, arguments);
+  const bool folder = !synced_folder(config, arguments.folder).empty();
+  const bool with_notion =
+      arguments.folder.empty() && (!folder || !config.notion.data_source.empty());
+  std::unique_ptr<Assembly> assembly =
+      TRY(Assembly::open(config, with_notion ? Assembly::Extent::tools : Assembly::Extent::memory));
+  Json json = Json::object();
+  if (folder) json["folder"] = TRY(sync_with_folder(*assembly, arguments));
+  Status done;
+  if (with_notion) done = sync_with_notion(*assembly, arguments, json["notion"]);
+  const bool said = folder || (with_notion && !json["notion"].is_null());
+  if (arguments.json && said) print_json(json);
+  return done;
 }
 
 Status conflicts(const MemoryConflictsArguments& arguments) {
@@ -151,7 +213,7 @@ Status conflicts(const MemoryConflictsArguments& arguments) {
 
 }  // namespace
 
-int memory_sync_command(const MemoryFolderArguments& arguments) {
+int memory_sync_command(const MemorySyncArguments& arguments) {
   return report(sync(arguments));
 }
 int memory_conflicts_command(const MemoryConflictsArguments& arguments) {
