@@ -55,14 +55,23 @@ Result<Revision> revision_from(const Json& json, const std::string& page_id) {
   return one;
 }
 
-// The lines of a file, one at a time; a line that is too long ends it.
+// The lines of a file, one at a time; a line that is too long is an empty one.
 class Lines {
  public:
   Lines(const std::string& root, std::string_view path)
       : in_(root + "/" + std::string(path), std::ios::binary) {}
   bool next(std::string& line) {
     ++number_;
-    return static_cast<bool>(std::getline(in_, line)) && line.size() <= limits::history_line_bytes;
+    line.clear();
+    bool any = false;
+    for (int c = in_.rdbuf()->sbumpc(); c != std::char_traits<char>::eof();
+         c = in_.rdbuf()->sbumpc()) {
+      any = true;
+      if (c == '\n') break;
+      if (line.size() <= limits::history_line_bytes) line += static_cast<char>(c);
+    }
+    if (line.size() > limits::history_line_bytes) line.clear();
+    return any;
   }
   int number() const { return number_; }
 

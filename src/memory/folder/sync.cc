@@ -267,7 +267,8 @@ class Pass {
     std::vector<Problem> unused;
     Document document = read_document(text.bytes, unused);
     update_front(document.front, page);
-    const std::string bytes = document_text(document.front, page.body);
+    const std::string bytes =
+        with_line_ends_of(text.bytes, document_text(document.front, page.body));
     if (bytes != text.bytes) {
       const Result<Replaced> replaced = replace_file(root_, row.path, text.bytes, bytes);
       if (!replaced) {
@@ -370,8 +371,14 @@ class Pass {
       page->id = make_ulid(clock_.wall_ms());
       std::vector<Problem> unused;
       Document document = read_document(text->bytes, unused);
-      document.front.set_source("id", "id: " + page->id + "\n");
-      std::string bytes = document_text(document.front, document.body);
+      const std::string_view key = id_key(document.front);
+      std::string bytes;
+      if (document.front.has(key)) {
+        document.front.set(key, page->id);
+        bytes = with_line_ends_of(text->bytes, document_text(document.front, document.body));
+      } else {
+        bytes = with_property(text->bytes, key, page->id);
+      }
       const Result<Replaced> replaced = replace_file(root_, file.path, text->bytes, bytes);
       if (!replaced) {
         report(file.path, replaced.error().message);

@@ -54,6 +54,16 @@ TEST_F(SyncTest, PagesBecomeFilesAndFilesBecomePages) {
   ASSERT_EQ(hits.size(), 1u);
   EXPECT_EQ(hits[0].origin, "owner");
   EXPECT_EQ(read("Tea.md"), "---\nid: " + hits[0].page_id + "\n---\n\nTea at five.\n");
+  // Nothing but the id is written into a file, and an id of the owner's own stays his.
+  write("own.md", "---\r\nid: 2024-7 # mine\r\n---\r\n\r\n\r\nCoffee at nine.  \r\n");
+  sync();
+  const std::string id = search("coffee").at(0).page_id;
+  EXPECT_EQ(read("own.md"), "---\r\nkeel_id: " + id +
+                                "\r\nid: 2024-7 # mine\r\n---\r\n\r\n\r\nCoffee at nine.  \r\n");
+  MUST(memory().edit(id, NewPage{.body = "Coffee at ten."}, "agent"));
+  sync();
+  EXPECT_THAT(read("own.md"), HasSubstr("id: 2024-7 # mine\r\n"));
+  EXPECT_THAT(read("own.md"), HasSubstr("\r\n\r\nCoffee at ten.\r\n"));
   settle();
 }
 

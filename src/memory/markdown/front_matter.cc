@@ -272,6 +272,29 @@ std::string document_text(const FrontMatter& front, std::string_view body) {
   return out;
 }
 
+std::string with_line_ends_of(std::string_view other, std::string text) {
+  return other.find("\r\n") == std::string_view::npos ? text : replace_all(text, "\n", "\r\n");
+}
+
+std::string with_property(std::string_view text, std::string_view key, std::string_view value) {
+  const std::string_view mark = "\xef\xbb\xbf";
+  const std::string_view begin = text.starts_with(mark) ? mark : std::string_view();
+  text.remove_prefix(begin.size());
+  std::vector<Problem> unused;
+  const std::string line =
+      with_line_ends_of(text, std::string(key) + ": " + yaml::scalar_text(value) + "\n");
+  std::string out(begin);
+  if (read_document(text, unused).front.empty()) {
+    out += with_line_ends_of(text, "---\n") + line + with_line_ends_of(text, "---\n\n");
+    return out + std::string(text);
+  }
+  const std::size_t first = end_of_line(text, 0);
+  out += text.substr(0, first);
+  out += line;
+  out += text.substr(first);
+  return out;
+}
+
 std::optional<WallMs> time_of(std::string_view raw) {
   const std::string_view text = trim(raw);
   std::size_t at = 0;

@@ -17,11 +17,11 @@ namespace keel::memory {
 namespace {
 
 // Keys that make up a page. Others are the owner's, and are kept as they are.
-constexpr std::array<std::string_view, 27> kKnown = {
-    "id",       "title",   "aliases",    "tags",  "kind",    "origin",  "importance",
-    "pinned",   "session", "speaker",    "day",   "created", "updated", "valid_from",
-    "valid_to", "source",  "turn",       "quote", "gist",    "lang",    "author_model",
-    "rev",      "hash",    "supersedes", "state", "tag",     "alias"};
+constexpr std::array<std::string_view, 28> kKnown = {
+    "keel_id",      "id",       "title",   "aliases",    "tags",  "kind",    "origin",
+    "importance",   "pinned",   "session", "speaker",    "day",   "created", "updated",
+    "valid_from",   "valid_to", "source",  "turn",       "quote", "gist",    "lang",
+    "author_model", "rev",      "hash",    "supersedes", "state", "tag",     "alias"};
 
 bool is_known(std::string_view key) {
   return std::any_of(kKnown.begin(), kKnown.end(),
@@ -127,13 +127,19 @@ class Reader {
       report(key, "is not a text; it is kept as it is");
   }
 
+  bool yaml_empty(std::string_view key) const {
+    return trim(yaml::value_part(front_.source(key))).empty();
+  }
+
   void read_id() {
     const auto id = front_.scalar("id");
-    if (!id) return;
-    if (is_ulid(upper(*id)))
+    if (id && is_ulid(upper(*id))) {
       page_.id = upper(*id);
-    else
-      keep("id");
+      return;
+    }
+    if (!yaml_empty("id")) keep("id");
+    const auto other = front_.scalar("keel_id");
+    if (other && is_ulid(upper(*other))) page_.id = upper(*other);
   }
 
   void names(std::string_view key, std::string_view old_key, bool tags,
@@ -292,14 +298,27 @@ NewPage page_of(const Document& document, const FileContext& context,
   return Reader(document, context, problems).run();
 }
 
+std::string_view id_key(const FrontMatter& front) {
+  const auto id = front.scalar("id");
+  const bool usable =
+      trim(yaml::value_part(front.source("id"))).empty() || (id && is_ulid(upper(*id)));
+  return usable ? "id" : "keel_id";
+}
+
 FrontMatter front_of(const Page& page) {
   FrontMatter front;
+  if (page.extra.is_object() && page.extra.contains("id")) {
+    // An id of the owner's own.
+    Json id = Json::object();
+    id["id"] = page.extra["id"];
+    set_extra(front, id);
+  }
   update_front(front, page);
   return front;
 }
 
 void update_front(FrontMatter& front, const Page& page) {
-  set_plain(front, "id", page.id);
+  set_plain(front, id_key(front), page.id);
   set_text(front, "title", page.title);
   set_list(front, "aliases", page.aliases);
   if (front.has("tag") && !front.has("tags")) front.erase("tag");

@@ -25,6 +25,8 @@ struct FileContext {
 NewPage page_of(const Document& document, const FileContext& context,
                 std::vector<Problem>& problems);
 
+// The key under which a file says the page's id: "id", or "keel_id" beside an id of another sort.
+std::string_view id_key(const FrontMatter& front);
 // The properties of a page that has no file yet.
 FrontMatter front_of(const Page& page);
 // Brings the properties of a file up to date: what says the same already stays as it is written.
