@@ -98,8 +98,8 @@ TEST_F(ImportTest, TurnsOfOneSessionAreNeighboursInTheOrderTheyWereSaid) {
   import();
   const std::vector<Hit> hits = search("flight");
   ASSERT_EQ(hits.size(), 2u);  // itself, and the turn after it
-  EXPECT_EQ(hits[0].title, "b");
-  EXPECT_EQ(hits[1].title, "c");
+  EXPECT_EQ(hits[0].title, "I booked a flight.");
+  EXPECT_EQ(hits[1].title, "Where to?");
   EXPECT_EQ(MUST(memory().get(hits[1].page_id)).kind, "episode");
 }
 

@@ -61,6 +61,7 @@ bool is_form_of(Memory& memory, std::string_view text, const std::string& path) 
     form->updated_ms = file->updated_ms;
     if (file->created_ms == 0) form->created_ms = 0;
     if (file->origin.empty()) form->origin.clear();
+    if (file->title.empty()) form->title.clear();
     return *form == *file;
   });
 }

@@ -254,6 +254,7 @@ class Pass {
     file.updated_ms = page.updated_ms;
     if (file.created_ms == 0) file.created_ms = page.created_ms;
     if (file.origin.empty()) file.origin = page.origin;
+    if (file.title.empty()) file.title = page.title;
     return !file.id.empty() && file == static_cast<const NewPage&>(page);
   }
 

@@ -238,6 +238,8 @@ class Reader {
     text("title", page_.title);
     if (!page_.title.empty()) return;
     page_.title = heading_of(page_.body);
+    // What was said is its own title: the name of its file tells nothing.
+    if (page_.title.empty() && !page_.speaker.empty()) return;
     const std::string stem(stem_of(context_.path));
     if (page_.title.empty())
       page_.title = stem;
