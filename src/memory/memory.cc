@@ -8,178 +8,25 @@
 #include "base/id.h"
 #include "base/limits.h"
 #include "base/text.h"
-#include "memory/audit.h"
+#include "memory/draft.h"
 #include "memory/identity.h"
 #include "memory/pages.h"
-#include "memory/ranker.h"
+#include "memory/rank/audit.h"
+#include "memory/rank/index.h"
+#include "memory/rank/ranker.h"
+#include "memory/revisions.h"
+#include "memory/schema.h"
 #include "memory/text/sentences.h"
 #include "memory/text/statement.h"
 #include "memory/text/words.h"
 
 namespace keel::memory {
 
-namespace {
-
-// docs/formats/memory.md describes each table.
-constexpr std::string_view kVersion1 = R"sql(
-CREATE TABLE page(
-  number INTEGER PRIMARY KEY AUTOINCREMENT,
-  id TEXT NOT NULL UNIQUE,
-  kind TEXT NOT NULL,
-  title TEXT NOT NULL,
-  body TEXT NOT NULL,
-  gist TEXT NOT NULL DEFAULT '',
-  lang TEXT NOT NULL DEFAULT '',
-  origin TEXT NOT NULL CHECK(origin IN ('owner', 'agent', 'import', 'untrusted', 'system')),
-  source_uri TEXT NOT NULL DEFAULT '',
-  session TEXT NOT NULL DEFAULT '',
-  turn TEXT NOT NULL DEFAULT '',
-  quote TEXT NOT NULL DEFAULT '',
-  author_model TEXT NOT NULL DEFAULT '',
-  importance INTEGER NOT NULL DEFAULT 1,
-  pinned INTEGER NOT NULL DEFAULT 0,
-  question INTEGER NOT NULL DEFAULT 0,
-  valid_from INTEGER,
-  valid_to INTEGER,
-  subject TEXT NOT NULL DEFAULT '',
-  attribute TEXT NOT NULL DEFAULT '',
-  value TEXT NOT NULL DEFAULT '',
-  supersedes TEXT NOT NULL DEFAULT '',
-  state TEXT NOT NULL DEFAULT 'live' CHECK(state IN ('live', 'superseded')),
-  rev INTEGER NOT NULL,
-  norm_hash TEXT NOT NULL,
-  body_hash TEXT NOT NULL,
-  created_ms INTEGER NOT NULL,
-  updated_ms INTEGER NOT NULL);
-CREATE INDEX page_norm ON page(norm_hash);
-CREATE INDEX page_session ON page(session, number) WHERE session <> '';
-CREATE INDEX page_attribute ON page(subject, attribute) WHERE subject <> '';
-CREATE INDEX page_kind ON page(kind);
-
-CREATE TABLE revision(
-  page INTEGER NOT NULL REFERENCES page(number) ON DELETE CASCADE,
-  rev INTEGER NOT NULL,
-  parent_rev INTEGER,
-  title TEXT NOT NULL,
-  body TEXT NOT NULL,
-  props TEXT NOT NULL,
-  by TEXT NOT NULL,
-  reason TEXT NOT NULL,
-  seq INTEGER NOT NULL,
-  at_ms INTEGER NOT NULL,
-  prev_hash TEXT NOT NULL,
-  hash TEXT NOT NULL,
-  PRIMARY KEY(page, rev)) WITHOUT ROWID;
-
-CREATE TABLE tag(
-  page INTEGER NOT NULL REFERENCES page(number) ON DELETE CASCADE,
-  ord INTEGER NOT NULL,
-  tag TEXT NOT NULL,
-  kind TEXT NOT NULL DEFAULT 'topic',
-  PRIMARY KEY(page, ord)) WITHOUT ROWID;
-
-CREATE TABLE tombstone(
-  page_id TEXT PRIMARY KEY,
-  at_ms INTEGER NOT NULL,
-  by TEXT NOT NULL,
-  reason TEXT NOT NULL,
-  rev INTEGER NOT NULL,
-  body_hash TEXT NOT NULL,
-  hash TEXT NOT NULL,
-  seq INTEGER NOT NULL) WITHOUT ROWID;
-
-CREATE TABLE corpus(
-  one INTEGER PRIMARY KEY CHECK(one = 1),
-  seq INTEGER NOT NULL,
-  pages INTEGER NOT NULL,
-  segments INTEGER NOT NULL,
-  tokens INTEGER NOT NULL);
-INSERT INTO corpus VALUES(1, 0, 0, 0, 0);
-
-CREATE TABLE segment(
-  id INTEGER PRIMARY KEY,
-  page INTEGER NOT NULL REFERENCES page(number) ON DELETE CASCADE,
-  rev INTEGER NOT NULL,
-  seq INTEGER NOT NULL,
-  tokens INTEGER NOT NULL,
-  text TEXT NOT NULL);
-CREATE INDEX segment_page ON segment(page);
-CREATE VIRTUAL TABLE memory_fts USING fts5(title, body, tags, near, tokenize = 'ascii');
-INSERT INTO memory_fts(memory_fts, rank) VALUES('secure-delete', 1);
-CREATE VIRTUAL TABLE memory_vocab USING fts5vocab(memory_fts, instance);
-
-CREATE TABLE alias(
-  term TEXT NOT NULL,
-  expands_to TEXT NOT NULL,
-  weight REAL NOT NULL,
-  source TEXT NOT NULL,
-  enabled INTEGER NOT NULL DEFAULT 1,
-  PRIMARY KEY(term, expands_to)) WITHOUT ROWID;
-
-CREATE TABLE retrieval(
-  number INTEGER PRIMARY KEY AUTOINCREMENT,
-  id TEXT NOT NULL UNIQUE,
-  at_ms INTEGER NOT NULL,
-  session TEXT NOT NULL,
-  turn TEXT NOT NULL,
-  trigger TEXT NOT NULL,
-  query TEXT NOT NULL,
-  ranker TEXT NOT NULL,
-  params_hash TEXT NOT NULL,
-  corpus_seq INTEGER NOT NULL,
-  pages INTEGER NOT NULL,
-  candidates INTEGER NOT NULL,
-  left_out TEXT NOT NULL,
-  left_out_count INTEGER NOT NULL,
-  took_us INTEGER NOT NULL,
-  empty INTEGER NOT NULL);
-CREATE INDEX retrieval_turn ON retrieval(turn) WHERE turn <> '';
-
-CREATE TABLE retrieval_term(
-  retrieval INTEGER NOT NULL REFERENCES retrieval(number) ON DELETE CASCADE,
-  ord INTEGER NOT NULL,
-  term TEXT NOT NULL,
-  surface TEXT NOT NULL,
-  source TEXT NOT NULL,
-  weight REAL NOT NULL,
-  df INTEGER NOT NULL,
-  idf REAL NOT NULL,
-  PRIMARY KEY(retrieval, ord)) WITHOUT ROWID;
-
-CREATE TABLE retrieval_hit(
-  retrieval INTEGER NOT NULL REFERENCES retrieval(number) ON DELETE CASCADE,
-  ord INTEGER NOT NULL,
-  page_id TEXT NOT NULL,
-  segment INTEGER NOT NULL,
-  rev INTEGER NOT NULL,
-  title TEXT NOT NULL,
-  snippet TEXT NOT NULL,
-  origin TEXT NOT NULL,
-  score REAL NOT NULL,
-  injected INTEGER NOT NULL DEFAULT 0,
-  cited INTEGER NOT NULL DEFAULT 0,
-  held_back TEXT NOT NULL DEFAULT '',
-  PRIMARY KEY(retrieval, ord)) WITHOUT ROWID;
-CREATE INDEX retrieval_hit_page ON retrieval_hit(page_id);
-
-CREATE TABLE retrieval_contrib(
-  retrieval INTEGER NOT NULL REFERENCES retrieval(number) ON DELETE CASCADE,
-  hit INTEGER NOT NULL,
-  ord INTEGER NOT NULL,
-  term TEXT NOT NULL,
-  field TEXT NOT NULL,
-  tf INTEGER NOT NULL,
-  value REAL NOT NULL,
-  PRIMARY KEY(retrieval, hit, ord)) WITHOUT ROWID;
-)sql";
-
-}  // namespace
-
 using store::Connection;
 using store::Statement;
 
 std::vector<store::Migration> migrations() {
-  return {{"memory", 1, kVersion1}};
+  return {{"memory", 1, kSchema1}, {"memory", 2, kSchema2}};
 }
 
 std::vector<NewPage> significant(std::string_view owner_text, std::string_view turn) {
@@ -211,7 +58,61 @@ Result<Added> Memory::add(const NewPage& page) {
   const Draft draft = TRY(make_draft(page));
   const WallMs now = state_->clock.wall_ms();
   return state_->database.write([&](Connection& connection) -> Result<Added> {
-    return insert_page(connection, draft, make_ulid(now), now);
+    std::vector<std::int64_t> to_index;
+    Added added = TRY(insert_page(connection, draft, now, to_index));
+    TRY(index_pages(connection, to_index));
+    return added;
+  });
+}
+
+namespace {
+
+// What is wrong with a page, not with the database.
+bool is_of_the_page(Code code) {
+  return code == Code::already_exists || code == Code::permission || code == Code::limit ||
+         code == Code::invalid_argument || code == Code::corrupt;
+}
+
+}  // namespace
+
+Result<std::vector<Result<Added>>> Memory::add_all(std::span<const NewPage> pages) {
+  std::vector<Result<Draft>> drafts;
+  drafts.reserve(pages.size());
+  for (const NewPage& page : pages) drafts.push_back(make_draft(page));
+  const WallMs now = state_->clock.wall_ms();
+  using Outcomes = std::vector<Result<Added>>;
+  return state_->database.write([&](Connection& connection) -> Result<Outcomes> {
+    Outcomes outcomes;
+    outcomes.reserve(drafts.size());
+    std::vector<std::int64_t> to_index;
+    for (const Result<Draft>& draft : drafts) {
+      if (!draft) {
+        outcomes.emplace_back(tl::unexpected<Error>(draft.error()));
+        continue;
+      }
+      Result<Added> added = insert_page(connection, *draft, now, to_index);
+      if (!added && !is_of_the_page(added.error().code))
+        return tl::unexpected<Error>(added.error());
+      outcomes.push_back(std::move(added));
+    }
+    TRY(index_pages(connection, to_index));
+    return outcomes;
+  });
+}
+
+Result<std::vector<Result<Page>>> Memory::restore_all(std::span<const History> pages) {
+  using Outcomes = std::vector<Result<Page>>;
+  return state_->database.write([&](Connection& connection) -> Result<Outcomes> {
+    Outcomes outcomes;
+    std::vector<std::int64_t> to_index;
+    for (const History& history : pages) {
+      Result<Page> restored = restore_page(connection, history, to_index);
+      if (!restored && !is_of_the_page(restored.error().code))
+        return tl::unexpected<Error>(restored.error());
+      outcomes.push_back(std::move(restored));
+    }
+    TRY(index_pages(connection, to_index));
+    return outcomes;
   });
 }
 
@@ -245,26 +146,69 @@ Result<std::string> Memory::forget(std::string_view id_or_prefix) {
   return receipt;
 }
 
-Result<Page> Memory::edit(std::string_view id, const NewPage& changed, std::string_view by) {
+namespace {
+
+Status check_by(std::string_view by) {
   constexpr std::string_view kBy[] = {"owner", "agent", "sync", "import"};
-  if (std::find(std::begin(kBy), std::end(kBy), by) == std::end(kBy))
-    return fail(Code::invalid_argument, fmt::format("'{}' cannot edit a page.", printable(by, 40)));
+  if (std::find(std::begin(kBy), std::end(kBy), by) != std::end(kBy)) return {};
+  return fail(Code::invalid_argument, fmt::format("'{}' cannot edit a page.", printable(by, 40)));
+}
+
+Status check_persona(const Page& page, std::string_view by) {
+  if (page.kind != "persona" || by == "owner") return {};
+  return fail(Code::permission, "A persona page can only be changed by the owner.",
+              "Use `keel memory edit` on the page.");
+}
+
+// The times of a page whose content is to change by itself.
+NewPage content_of(const Page& page) {
+  NewPage content = page;
+  content.updated_ms = 0;
+  return content;
+}
+
+}  // namespace
+
+Result<Page> Memory::edit(std::string_view id, const NewPage& changed, std::string_view by) {
+  TRY(check_by(by));
   const WallMs now = state_->clock.wall_ms();
   return state_->database.write([&](Connection& connection) -> Result<Page> {
     const Stored stored = TRY(find_page(connection, id));
-    if (stored.page.kind == "persona" && by != "owner")
-      return fail(Code::permission, "A persona page can only be changed by the owner.",
-                  "Use `keel memory edit` on the page.");
-    NewPage whole = changed;
-    whole.kind = stored.page.kind;
-    whole.origin = stored.page.origin;
-    if (whole.title.empty()) whole.title = stored.page.title;
-    if (whole.body.empty()) whole.body = stored.page.body;
-    if (whole.tags.empty()) whole.tags = stored.page.tags;
+    TRY(check_persona(stored.page, by));
+    NewPage whole = content_of(stored.page);
+    if (!changed.title.empty()) whole.title = changed.title;
+    if (!changed.body.empty()) whole.body = changed.body;
+    if (!changed.tags.empty()) whole.tags = changed.tags;
     Draft draft = TRY(make_draft(whole));
     draft.page.pinned = stored.page.pinned;
     return revise_page(connection, stored.number, draft, by,
                        draft.cleaned ? "invalid bytes were replaced" : "edited", now);
+  });
+}
+
+Result<Page> Memory::replace(std::string_view id, const NewPage& whole, std::string_view by,
+                             std::string_view reason) {
+  TRY(check_by(by));
+  const WallMs now = state_->clock.wall_ms();
+  return state_->database.write([&](Connection& connection) -> Result<Page> {
+    const Stored stored = TRY(find_page(connection, id));
+    TRY(check_persona(stored.page, by));
+    Draft draft = TRY(make_draft(whole));
+    NewPage& page = draft.page;
+    const bool by_owner = by == "owner";
+    if (page.kind == "persona" && !by_owner)
+      return tl::unexpected<Error>(Error{Code::permission,
+                                         "A persona page can only be written by the owner.",
+                                         "Use `keel memory edit` on the page.",
+                                         {}});
+    page.pinned = by_owner ? whole.pinned : stored.page.pinned;
+    if (!by_owner) page.origin = stored.page.origin;
+    page.id = stored.page.id;
+    if (page.created_ms == 0) page.created_ms = stored.page.created_ms;
+    NewPage same = stored.page;
+    if (page.updated_ms == 0) same.updated_ms = 0;
+    if (page == same) return stored.page;
+    return revise_page(connection, stored.number, draft, by, reason, now);
   });
 }
 
@@ -273,13 +217,28 @@ Result<Page> Memory::pin(std::string_view id, bool pinned) {
   return state_->database.write([&](Connection& connection) -> Result<Page> {
     const Stored stored = TRY(find_page(connection, id));
     if (stored.page.pinned == pinned) return stored.page;
-    Draft draft;
-    draft.page.title = stored.page.title;
-    draft.page.body = stored.page.body;
-    draft.page.tags = stored.page.tags;
+    Draft draft{content_of(stored.page), false};
     draft.page.pinned = pinned;
     return revise_page(connection, stored.number, draft, "owner", pinned ? "pinned" : "unpinned",
                        now);
+  });
+}
+
+Result<std::vector<Revision>> Memory::revisions(std::string_view id_or_prefix) {
+  return state_->database.read([&](Connection& connection) -> Result<std::vector<Revision>> {
+    return read_revisions(connection, TRY(find_page(connection, id_or_prefix)).number);
+  });
+}
+
+Result<std::vector<Change>> Memory::changes(std::int64_t after_seq, std::size_t limit) {
+  return state_->database.read([&](Connection& connection) -> Result<std::vector<Change>> {
+    return read_changes(connection, after_seq, limit);
+  });
+}
+
+Result<std::int64_t> Memory::latest_seq() {
+  return state_->database.read([](Connection& connection) -> Result<std::int64_t> {
+    return TRY(corpus_of(connection)).seq;
   });
 }
 
@@ -358,9 +317,10 @@ Status Memory::ensure_identity(std::string_view agent_name) {
   const WallMs now = state_->clock.wall_ms();
   return state_->database.write([&](Connection& connection) -> Status {
     if (!TRY(list_pages(connection, "persona", 1)).empty()) return {};
+    std::vector<std::int64_t> to_index;
     for (const NewPage& page : first_identity(agent_name))
-      TRY(insert_page(connection, TRY(make_draft(page)), make_ulid(now), now));
-    return {};
+      TRY(insert_page(connection, TRY(make_draft(page)), now, to_index));
+    return index_pages(connection, to_index);
   });
 }
 

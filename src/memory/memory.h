@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/result.h"
+#include "memory/rank/retrieval.h"
 #include "store/database.h"
 
 namespace keel::memory {
@@ -22,37 +24,43 @@ namespace keel::memory {
 // The migrations of this room, to be given to Database::open.
 std::vector<store::Migration> migrations();
 
-struct Page {
-  std::string id;    // ULID
-  std::string kind;  // fact, preference, commitment, episode, finding, journal, persona, skill
+// What a page says, and all that is known of it. Text is UTF-8; bounds are in limits.h.
+struct NewPage {
+  // A ULID where an importer or a mirror gives one; empty: one is made. An id that is there already
+  // is Code::already_exists, one that was forgotten Code::permission.
+  std::string id;
+  std::string kind = "fact";  // preference, commitment, episode, finding, journal, persona, skill
   std::string title;
-  std::string body;          // Markdown
-  std::string origin;        // owner, agent, untrusted, import, system
-  std::string source_turn;   // the turn it came from, or empty
-  std::string source_quote;  // the owner's words it was taken from, or empty
+  std::string body;              // Markdown
+  std::string origin = "owner";  // agent, untrusted, import, system
+  std::string source_turn;       // the turn it came from, or empty
+  std::string source_quote;      // the owner's words it was taken from, or empty
   std::vector<std::string> tags;
   bool pinned = false;
-  int revision = 1;
-  WallMs created_ms = 0;
-  WallMs updated_ms = 0;
-  std::string
-      session;  // the conversation it came from, or empty; its pages are each other's neighbours
-  std::string state =
-      "live";              // or superseded: a newer page has another value for the same attribute
-  std::string supersedes;  // the page it took the place of, or empty
-  std::string hash;        // of its newest revision, which chains back to the first
+  std::string session;  // its pages, in order of created_ms, are each other's neighbours
+  std::string speaker;  // who said it. A page with a speaker is a record of what was said
+  std::string day;  // of what it tells: "2023-05-08", "2023-05" or "2023". Given in another form
+                    // that day_of() reads, it is stored in this one
+  std::vector<std::string> aliases;  // other titles
+  int importance = 1;                // 0 to 3
+  std::string valid_from;            // days, as `day`
+  std::string valid_to;
+  std::string source_uri;
+  std::string gist;  // what it says in a line, or empty
+  std::string lang;
+  std::string author_model;     // the model that wrote it, or empty
+  Json extra = Json::object();  // keys of a file's front matter that keel does not know
+  WallMs created_ms = 0;        // 0: now
+  WallMs updated_ms = 0;        // 0: created_ms
+
+  bool operator==(const NewPage&) const = default;
 };
 
-struct NewPage {
-  std::string kind = "fact";
-  std::string title;
-  std::string body;
-  std::string origin = "owner";
-  std::string source_turn;
-  std::string source_quote;
-  std::vector<std::string> tags;
-  bool pinned = false;
-  std::string session;
+struct Page : NewPage {
+  int revision = 1;
+  std::string state = "live";  // or superseded: a newer page has another value for the attribute
+  std::string supersedes;      // the page it took the place of, or empty
+  std::string hash;            // of its newest revision, which chains back to the first
 };
 
 struct Added {
@@ -62,62 +70,42 @@ struct Added {
   std::string superseded;  // the page whose place it took, or empty
 };
 
-// One addend of a hit's score.
-struct Contribution {
-  std::string term;   // the query's term, or the name of a boost
-  std::string field;  // title, body, tags, near; "boost"
-  double value = 0.0;
-  std::int64_t tf = 0;  // how often the term is in the field; 0 for a boost
-};
-struct Hit {
+// One form a page had. hash is over all of it but seq, with the hash of the form before.
+struct Revision {
   std::string page_id;
+  std::int64_t rev = 0;
   std::string title;
-  std::string snippet;
-  std::string origin;
-  double score = 0.0;  // the sum of the contributions, |difference| < 1e-9
-  std::vector<Contribution> contributions;
-  int revision = 1;
-  std::int64_t segment = 0;  // the piece of the page that was scored
-  bool injected = false;     // shown to the model (mark_injected)
-  std::string held_back;     // why it was not returned; empty for what was
-};
-struct QueryTerm {
-  std::string term;     // the stem that was looked up
-  std::string source;   // literal, form (irregular or alias)
-  std::int64_t df = 0;  // pages that hold it
-  double idf = 0.0;
-  std::string surface;  // the word as it stood in the query, or the form
-  double weight = 1.0;  // 1 for a literal, less for a form
-};
-struct Retrieval {
-  std::string id;
-  std::string query;
-  std::string trigger;  // turn, tool, search
-  std::string turn;
+  std::string body;
+  std::string props;     // everything else the page carried, as JSON text
+  std::string by;        // owner, agent, sync, import
+  std::string reason;    // "added", "edited", "pinned" ...
+  std::int64_t seq = 0;  // of the corpus, after it
   WallMs at_ms = 0;
-  std::vector<QueryTerm> terms;
-  std::vector<Hit> hits;       // best first
-  std::vector<Hit> held_back;  // found, but not relevant enough or not to be injected; at most
-                               // limits::memory_held_back
-  std::int64_t pages = 0;      // that were searched
-  std::vector<std::string> left_out;  // terms beyond limits::memory_query_terms, the first of them
-  std::int64_t left_out_count = 0;
+  std::string prev_hash;
+  std::string hash;
 };
 
-// What a page must cover of the question to be put before the model by itself
-// (docs/formats/memory.md, "Relevant enough").
-inline constexpr double kTurnShare = 0.3;
+// A step of the corpus, for whoever keeps a copy of it.
+struct Change {
+  std::int64_t seq = 0;
+  std::string page_id;
+  enum class What {
+    revision,  // revision `rev` was written
+    state,     // live or superseded now, or its date was renewed
+    forgotten,
+  } what = What::revision;
+  std::int64_t rev = 0;
+  std::string by;
+  WallMs at_ms = 0;
+};
 
-struct Query {
-  std::string text;
-  std::string trigger = "search";
-  std::string turn;
-  int limit = 10;
-  bool trusted_only = false;  // leave out pages of untrusted origin (what is injected by itself)
-  // Above 0 only pages that are relevant enough are returned. Below 0: kTurnShare for the trigger
-  // "turn", else 0.
-  double min_share = -1.0;
-  std::string session;  // the conversation that asks
+// A page with every form it had, as an export keeps it.
+struct History {
+  std::string state = "live";
+  std::string supersedes;
+  WallMs created_ms = 0;
+  WallMs updated_ms = 0;
+  std::vector<Revision> revisions;  // oldest first, all of one page; seq is given anew
 };
 
 class Memory {
@@ -127,6 +115,13 @@ class Memory {
 
   // Text is cleaned, bounds are checked, an equal page is merged (docs/formats/memory.md, "Pages").
   Result<Added> add(const NewPage& page);
+  // All in one transaction, in this order; each with its own outcome, and what is wrong with one
+  // does not stop the others. The error of the whole is the database's; then none was added.
+  Result<std::vector<Result<Added>>> add_all(std::span<const NewPage> pages);
+  // Pages of an export with their chains of revisions, ids and hashes as they were. A chain that
+  // does not check out is Code::corrupt, a page that is here already Code::already_exists; both
+  // leave the others alone.
+  Result<std::vector<Result<Page>>> restore_all(std::span<const History> pages);
   // An id, its first characters or its last, four at least; whichever names one page.
   Result<Page> get(std::string_view id_or_prefix);
   // Newest first, superseded pages among them; an empty kind is all kinds.
@@ -137,11 +132,21 @@ class Memory {
   // Changes title, body or tags, those that are not empty in `changed`; the old form stays as a
   // revision. `by` is owner, agent, sync or import.
   Result<Page> edit(std::string_view id, const NewPage& changed, std::string_view by);
+  // Puts `whole` in the page's place, empty fields too; id, and times that are 0, stay. Only the
+  // owner changes an origin or a persona page. A page that is the same already stays as it is.
+  Result<Page> replace(std::string_view id, const NewPage& whole, std::string_view by,
+                       std::string_view reason = "edited");
   // A pinned page ranks a little higher; a pinned preference is part of the identity.
   Result<Page> pin(std::string_view id, bool pinned);
   // The owner's word list: a query's `term` also looks for `expands_to`, with `weight` (0 takes it
   // out again).
   Status set_alias(std::string_view term, std::string_view expands_to, double weight = 0.3);
+  // Every form of a page, the newest first.
+  Result<std::vector<Revision>> revisions(std::string_view id_or_prefix);
+  // What changed since the corpus was at `after_seq`, oldest first, at most
+  // limits::memory_changes. A mirror remembers the last seq it has seen.
+  Result<std::vector<Change>> changes(std::int64_t after_seq, std::size_t limit);
+  Result<std::int64_t> latest_seq();
   // Checks every page's chain of revisions; Code::corrupt names the first page that does not check
   // out.
   Status verify();

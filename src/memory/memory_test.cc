@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 
@@ -10,6 +13,7 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "memory/fixture_test.h"
+#include "memory/schema.h"
 
 namespace keel::memory {
 namespace {
@@ -335,6 +339,225 @@ TEST_F(MemoryTest, a_pin_is_a_revision_and_ranks_a_little_higher) {
   EXPECT_EQ(found.hits.at(0).page_id, one.id);
   EXPECT_EQ(found.hits.at(0).contributions.back().term, "pinned");
   EXPECT_EQ(MUST(memory().pin(one.id, true)).revision, 2);
+}
+
+TEST_F(MemoryTest, everything_a_page_carries_is_read_back_and_can_be_replaced) {
+  NewPage page;
+  page.id = "01JD5ZZZZZZZZZZZZZZZZZZZZZ";
+  page.kind = "episode";
+  page.title = "Pottery";
+  page.body = "We made bowls.";
+  page.origin = "import";
+  page.session = "s1";
+  page.speaker = "Melanie";
+  page.day = "8 May, 2023";
+  page.aliases = {"Clay evening", "clay evening", "Bowls"};
+  page.importance = 3;
+  page.valid_from = "2023-05";
+  page.valid_to = "2024";
+  page.source_uri = "file:///notes/pottery.md";
+  page.gist = "Bowls were made.";
+  page.lang = "en";
+  page.author_model = "some-model";
+  page.extra = Json{{"cssclass", "wide"}, {"rating", 4}, {"nested", Json::array({1, "two"})}};
+  page.created_ms = 1'683'554'160'000;
+  const Page added = MUST(memory().add(page)).page;
+  open();
+  const Page again = MUST(memory().get(page.id));
+  EXPECT_EQ(again.day, "2023-05-08");
+  EXPECT_THAT(again.aliases, ElementsAre("Clay evening", "Bowls"));
+  EXPECT_EQ(again.updated_ms, page.created_ms);
+  NewPage expected = page;
+  expected.day = "2023-05-08";
+  expected.aliases.erase(expected.aliases.begin() + 1);
+  expected.updated_ms = page.created_ms;
+  EXPECT_TRUE(static_cast<const NewPage&>(again) == expected);
+
+  EXPECT_EQ(MUST(memory().replace(page.id, expected, "sync")).revision, 1) << "nothing changed";
+  expected.tags = {"clay"};
+  expected.day.clear();
+  expected.origin = "owner";
+  const Page synced = MUST(memory().replace(page.id, expected, "sync", "edited in the mirror"));
+  EXPECT_EQ(synced.revision, 2);
+  EXPECT_EQ(synced.origin, "import") << "only the owner vouches for a page";
+  EXPECT_EQ(synced.day, "");
+  EXPECT_EQ(MUST(memory().replace(page.id, expected, "owner")).origin, "owner");
+  EXPECT_TRUE(memory().verify());
+
+  const auto refused = [&](auto change, Code code) {
+    NewPage bad;
+    bad.body = "x";
+    change(bad);
+    const auto result = memory().add(bad);
+    ASSERT_FALSE(result);
+    EXPECT_EQ(result.error().code, code) << result.error().text();
+  };
+  refused([](NewPage& bad) { bad.id = "not an id"; }, Code::invalid_argument);
+  refused([](NewPage& bad) { bad.id = "01JD5ZZZZZZZZZZZZZZZZZZZZZ"; }, Code::already_exists);
+  refused([](NewPage& bad) { bad.day = "2023-02-30"; }, Code::invalid_argument);
+  refused([](NewPage& bad) { bad.valid_to = "soon"; }, Code::invalid_argument);
+  refused([](NewPage& bad) { bad.importance = 4; }, Code::invalid_argument);
+  refused([](NewPage& bad) { bad.extra["k"] = std::string(100'000, 'x'); }, Code::limit);
+  refused([](NewPage& bad) { bad.aliases.assign(100, "a"); }, Code::limit);
+  MUST(memory().forget(page.id));
+  refused([](NewPage& bad) { bad.id = "01JD5ZZZZZZZZZZZZZZZZZZZZZ"; }, Code::permission);
+}
+
+TEST_F(MemoryTest, many_pages_are_added_at_once_each_with_its_own_outcome) {
+  std::vector<NewPage> pages(5000);
+  for (std::size_t i = 0; i < pages.size(); ++i) {
+    pages[i].body = "Line " + std::to_string(i) + " tells of harbour and weather in some words.";
+    pages[i].session = "log" + std::to_string(i / 100);
+    pages[i].created_ms = 1'700'000'000'000 + static_cast<WallMs>(i);
+  }
+  pages[7].kind = "nonsense";
+  pages[9].body = pages[8].body;
+  const auto from = std::chrono::steady_clock::now();
+  const std::vector<Result<Added>> outcomes = MUST(memory().add_all(pages));
+  const auto took = std::chrono::steady_clock::now() - from;
+  ASSERT_EQ(outcomes.size(), pages.size());
+  ASSERT_FALSE(outcomes[7]);
+  EXPECT_EQ(outcomes[7].error().code, Code::invalid_argument);
+  EXPECT_TRUE(outcomes[9]->merged);
+  EXPECT_EQ(count("SELECT count(*) FROM page"), 4998);
+  EXPECT_EQ(count("SELECT pages FROM corpus"), 4998);
+  EXPECT_EQ(search("line 4999").hits.at(0).page_id, outcomes[4999]->page.id);
+  RecordProperty("ms", std::to_string(took / std::chrono::milliseconds(1)));
+  EXPECT_TRUE(memory().verify());
+}
+
+TEST_F(MemoryTest, neighbours_follow_the_time_of_the_pages_not_the_order_they_came_in) {
+  std::vector<NewPage> pages(3);
+  const char* bodies[] = {"The lighthouse was white.", "It stood on a rock.", "Then we ate fish."};
+  for (std::size_t i = 0; i < 3; ++i) {
+    pages[i].body = bodies[i];
+    pages[i].session = "trip";
+    pages[i].created_ms = 1'700'000'000'000 + static_cast<WallMs>(i) * 1000;
+  }
+  const std::vector<NewPage> shuffled = {pages[2], pages[0]};
+  MUST(memory().add_all(shuffled));
+  EXPECT_EQ(search("lighthouse").hits.size(), 2u) << "as long as nothing is between them";
+  const Page between = MUST(memory().add(pages[1])).page;
+  const Retrieval found = search("lighthouse");
+  ASSERT_EQ(found.hits.size(), 2u);
+  EXPECT_EQ(found.hits[1].page_id, between.id);
+  NewPage moved = between;
+  moved.session = "elsewhere";
+  MUST(memory().replace(between.id, moved, "owner"));
+  EXPECT_THAT(titles(search("lighthouse").hits), ElementsAre(bodies[0], bodies[2]));
+}
+
+TEST_F(MemoryTest, what_somebody_said_is_a_record_and_not_a_fact_of_the_owner) {
+  NewPage said;
+  said.body = "My dog is called Rex.";
+  said.speaker = "Jon";
+  said.session = "s";
+  said.created_ms = 1000;
+  const Page first = MUST(memory().add(said)).page;
+  said.body = "My dog is called Max.";
+  said.speaker = "Gina";
+  const Added second = MUST(memory().add(said));
+  EXPECT_EQ(second.superseded, "");
+  said.created_ms = 2000;
+  EXPECT_FALSE(MUST(memory().add(said)).merged) << "said again at another time";
+  EXPECT_TRUE(MUST(memory().add(said)).merged) << "the same record";
+  EXPECT_EQ(MUST(memory().get(first.id)).state, "live");
+}
+
+TEST_F(MemoryTest, changes_can_be_followed_and_histories_restored_with_their_hashes) {
+  const Page boat = say("My boat is called Ariadne.");
+  const Page key = say("The key hangs behind the boiler.");
+  const std::int64_t seen = MUST(memory().latest_seq());
+  NewPage change;
+  change.body = "The key hangs beside the boiler.";
+  MUST(memory().edit(key.id, change, "owner"));
+  const Page newer = say("My boat is called Beatrix.");
+  const Page gone = say("To be forgotten.");
+  MUST(memory().forget(gone.id));
+  const std::vector<Change> changes = MUST(memory().changes(seen, 100));
+  ASSERT_EQ(changes.size(), 4u);
+  EXPECT_EQ(changes[0].page_id, key.id);
+  EXPECT_EQ(changes[0].rev, 2);
+  EXPECT_EQ(changes[1].page_id, boat.id);
+  EXPECT_EQ(changes[1].what, Change::What::state);
+  EXPECT_EQ(changes[2].page_id, newer.id);
+  EXPECT_EQ(changes[3].page_id, gone.id);
+  EXPECT_EQ(changes[3].what, Change::What::forgotten);
+  EXPECT_EQ(changes[3].seq, MUST(memory().latest_seq()));
+  EXPECT_EQ(MUST(memory().changes(seen, 2)).size(), 2u);
+  EXPECT_TRUE(MUST(memory().changes(changes[3].seq, 100)).empty());
+
+  std::vector<History> histories;
+  for (const Page& page : {boat, key, newer}) {
+    const Page now = MUST(memory().get(page.id));
+    History history{now.state, now.supersedes, now.created_ms, now.updated_ms, {}};
+    history.revisions = MUST(memory().revisions(page.id));
+    std::reverse(history.revisions.begin(), history.revisions.end());
+    histories.push_back(std::move(history));
+  }
+  const std::vector<Page> before = MUST(memory().list("", 10));
+  const Retrieval asked = search("what is my boat called");
+  memory_.reset();
+  database_.reset();
+  for (const char* name : {"keel.db", "keel.db-wal", "keel.db-shm"})
+    std::filesystem::remove(folder_.file(name));
+  open();
+  for (const Result<Page>& restored : MUST(memory().restore_all(histories)))
+    EXPECT_TRUE(restored) << restored.error().text();
+  const std::vector<Page> after = MUST(memory().list("", 10));
+  ASSERT_EQ(after.size(), before.size());
+  for (std::size_t i = 0; i < after.size(); ++i) {
+    EXPECT_TRUE(static_cast<const NewPage&>(after[i]) == before[i]);
+    EXPECT_EQ(after[i].hash, before[i].hash);
+    EXPECT_EQ(after[i].state, before[i].state);
+  }
+  const Retrieval again = search("what is my boat called");
+  ASSERT_EQ(again.hits.size(), asked.hits.size());
+  for (std::size_t i = 0; i < again.hits.size(); ++i) {
+    EXPECT_EQ(again.hits[i].page_id, asked.hits[i].page_id);
+    EXPECT_EQ(again.hits[i].score, asked.hits[i].score);
+  }
+  EXPECT_TRUE(memory().verify());
+
+  EXPECT_EQ(MUST(memory().restore_all(histories))[0].error().code, Code::already_exists);
+  MUST(memory().forget(key.id));
+  histories[1].revisions[0].body = "forged";
+  const auto forged = MUST(memory().restore_all(histories));
+  EXPECT_EQ(forged[1].error().code, Code::corrupt);
+}
+
+// The first version's tables, as a database of that time has them.
+TEST_F(MemoryTest, a_database_of_the_first_version_is_taken_over_with_its_pages) {
+  memory_.reset();
+  database_.reset();
+  for (const char* name : {"keel.db", "keel.db-wal", "keel.db-shm"})
+    std::filesystem::remove(folder_.file(name));
+  store::DatabaseOptions options;
+  options.path = folder_.file("keel.db");
+  options.migrations = {{"memory", 1, kSchema1}};
+  database_ = MUST(store::Database::open(options));
+  MUST(database_->write([](store::Connection& connection) {
+    return connection.execute(R"sql(
+      INSERT INTO page(id, kind, title, body, origin, session, rev, norm_hash, body_hash,
+        created_ms, updated_ms) VALUES('01JD5AAAAAAAAAAAAAAAAAAAAA', 'fact', 'Boat',
+        'My boat is called Ariadne.', 'owner', 'main', 1, 'n', 'b', 1000, 2000);
+      INSERT INTO tag VALUES(1, 0, 'boat', 'topic');
+      INSERT INTO segment VALUES(4096, 1, 1, 0, 6, 'My boat is called Ariadne.');
+      INSERT INTO memory_fts(rowid, title, body, tags, near) VALUES(4096, 'boat',
+        'my boat is call ariadn', 'boat', '');
+      UPDATE corpus SET seq = 1, pages = 1, segments = 1, tokens = 6;)sql");
+  }));
+  open();
+  const Page page = MUST(memory().get("01JD5"));
+  EXPECT_EQ(page.title, "Boat");
+  EXPECT_EQ(page.importance, 1);
+  EXPECT_EQ(page.extra, Json::object());
+  EXPECT_THAT(page.tags, ElementsAre("boat"));
+  EXPECT_EQ(search("Ariadne").hits.size(), 1u);
+  const Page next = say("She lies in the harbour.", "main");
+  EXPECT_EQ(search("Ariadne").hits.size(), 2u) << "the new page is its neighbour";
+  MUST(memory().forget(page.id));
+  EXPECT_EQ(search("harbour").hits.at(0).page_id, next.id);
 }
 
 TEST_F(MemoryTest, significant_pages_quote_their_turn) {

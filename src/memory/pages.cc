@@ -3,14 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include "base/hash.h"
+#include "base/id.h"
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/text.h"
-#include "memory/index.h"
+#include "memory/rank/index.h"
+#include "memory/revisions.h"
 #include "memory/text/sentences.h"
 #include "memory/text/statement.h"
 
@@ -20,81 +21,15 @@ namespace {
 using store::Connection;
 using store::Statement;
 
-const std::vector<std::string> kKinds = {"fact",    "preference", "commitment", "episode",
-                                         "finding", "journal",    "persona",    "skill"};
-const std::vector<std::string> kOrigins = {"owner", "agent", "import", "untrusted", "system"};
-
-// Whose word counts for more. A page never takes the place of one that is trusted more.
-int trust_of(std::string_view origin) {
-  if (origin == "owner" || origin == "system") return 3;
-  if (origin == "agent") return 2;
-  return origin == "import" ? 1 : 0;
-}
-
-Status check_name(std::string_view what, const std::string& name,
-                  const std::vector<std::string>& known) {
-  if (std::find(known.begin(), known.end(), name) != known.end()) return {};
-  const std::string near = nearest_name(name, known);
-  return fail(
-      Code::invalid_argument, fmt::format("'{}' is not a {} of a page.", printable(name, 40), what),
-      near.empty() ? "Use one of: " + join(known, ", ") + "." : "Did you mean '" + near + "'?");
-}
-
-std::string clean(std::string_view text, bool& cleaned) {
-  if (is_valid_utf8(text) && text.find('\0') == std::string_view::npos) return std::string(text);
-  cleaned = true;
-  return to_valid_utf8(text);
-}
-
-// One line without control characters.
-std::string one_line(std::string_view text) {
-  std::string line;
-  for (const char c : text) {
-    const bool control = static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
-    if (control || c == ' ') {
-      if (!line.empty() && line.back() != ' ') line += ' ';
-    } else {
-      line += c;
-    }
-  }
-  return std::string(trim(line));
-}
-
-Status clean_tags(const std::vector<std::string>& tags, Draft& draft) {
-  if (tags.size() > limits::memory_tags)
-    return fail(Code::limit,
-                fmt::format("The page has {} tags; a page holds at most {}.", tags.size(),
-                            limits::memory_tags),
-                "Leave some out, or put them into the text.");
-  std::vector<std::string> folded;
-  draft.page.tags.clear();
-  for (const std::string& raw : tags) {
-    if (raw.size() > limits::memory_tag_bytes)
-      return fail(Code::limit,
-                  fmt::format("The tag '{}' has {} bytes; a tag holds at most {}.",
-                              printable(raw, 40), raw.size(), limits::memory_tag_bytes),
-                  "Shorten the tag.");
-    const std::string tag = one_line(clean(raw, draft.cleaned));
-    const std::string key = fold_case(tag);
-    if (tag.empty() || std::find(folded.begin(), folded.end(), key) != folded.end()) continue;
-    folded.push_back(key);
-    draft.page.tags.push_back(tag);
-  }
-  return {};
-}
-
-std::string first_line(std::string_view body) {
-  const std::string_view said = without_frame(body);
-  std::string_view line = trim(said.substr(0, said.find('\n')));
-  while (line.starts_with('#')) line.remove_prefix(1);
-  return one_line(line);
-}
-
 constexpr std::string_view kColumns =
     "number, id, kind, title, body, origin, turn, quote, pinned, rev, created_ms, updated_ms, "
-    "session, "
-    "state, supersedes, (SELECT hash FROM revision r WHERE r.page = page.number AND r.rev = "
-    "page.rev)";
+    "session, state, supersedes, (SELECT hash FROM revision r WHERE r.page = page.number AND r.rev "
+    "= page.rev), speaker, day, aliases, importance, valid_from, valid_to, source_uri, gist, lang, "
+    "author_model, extra";
+
+Json json_of(const Statement& row, int column) {
+  return parse_json(row.text(column), "a page's column").value_or(Json());
+}
 
 Stored row_of(const Statement& row) {
   Stored stored;
@@ -115,6 +50,19 @@ Stored row_of(const Statement& row) {
   page.state = row.text(13);
   page.supersedes = row.text(14);
   page.hash = row.text(15);
+  page.speaker = row.text(16);
+  page.day = row.text(17);
+  for (const Json& alias : json_of(row, 18)) {
+    if (alias.is_string()) page.aliases.push_back(alias.get<std::string>());
+  }
+  page.importance = static_cast<int>(row.integer(19));
+  page.valid_from = row.text(20);
+  page.valid_to = row.text(21);
+  page.source_uri = row.text(22);
+  page.gist = row.text(23);
+  page.lang = row.text(24);
+  page.author_model = row.text(25);
+  if (Json extra = json_of(row, 26); extra.is_object()) page.extra = std::move(extra);
   return stored;
 }
 
@@ -133,46 +81,6 @@ Status write_tags(Connection& connection, std::int64_t number,
   for (std::size_t i = 0; i < tags.size(); ++i)
     TRY(insert.bind(1, number).bind(2, static_cast<std::int64_t>(i)).bind(3, tags[i]).run());
   return {};
-}
-
-std::string props_of(const Page& page) {
-  return dump_json(Json{{"kind", page.kind},
-                        {"origin", page.origin},
-                        {"tags", page.tags},
-                        {"pinned", page.pinned},
-                        {"session", page.session},
-                        {"turn", page.source_turn},
-                        {"quote", page.source_quote}});
-}
-
-struct RevisionRow {
-  std::string title, body, props, by, reason, prev_hash;
-  std::int64_t rev = 0;
-  WallMs at_ms = 0;
-};
-
-std::string hash_of(std::string_view page_id, const RevisionRow& row) {
-  return sha256_hex(dump_json(Json::array({page_id, row.rev, row.prev_hash, row.title, row.body,
-                                           row.props, row.by, row.reason, row.at_ms})));
-}
-
-// Appends the page's newest form to its chain; page.hash becomes the new head.
-Status write_revision(Connection& connection, std::int64_t number, Page& page, std::string_view by,
-                      std::string_view reason, WallMs now) {
-  const std::int64_t seq = TRY(corpus_of(connection)).seq;
-  const RevisionRow row{page.title,          page.body, props_of(page), std::string(by),
-                        std::string(reason), page.hash, page.revision,  now};
-  page.hash = hash_of(page.id, row);
-  Statement insert = TRY(connection.prepare(
-      "INSERT INTO revision(page, rev, parent_rev, title, body, props, by, reason, seq, at_ms, "
-      "prev_hash, hash) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"));
-  insert.bind(1, number).bind(2, row.rev).bind(4, row.title).bind(5, row.body).bind(6, row.props);
-  if (row.rev > 1)
-    insert.bind(3, row.rev - 1);
-  else
-    insert.bind_null(3);
-  insert.bind(7, row.by).bind(8, row.reason).bind(9, seq).bind(10, now);
-  return insert.bind(11, row.prev_hash).bind(12, page.hash).run();
 }
 
 // What a page says, for comparing it with others.
@@ -197,14 +105,18 @@ std::string normal_form(std::string_view text) {
   return end == std::string::npos ? out : out.substr(0, end + 1);
 }
 
-// Titles that only repeat the body do not make two pages different; titles that say more do.
+// Titles that only repeat the body do not make two pages different; titles that say more do. What
+// somebody said at some time is a record: the same words at another time are another record, and
+// what he says of himself is no attribute of the owner.
 Meaning meaning_of(const Page& page) {
   Meaning meaning;
+  const bool record = !page.speaker.empty() || (page.origin == "import" && !page.session.empty());
   std::string text = normal_form(without_frame(page.body));
   const std::string title = normal_form(page.title);
   if (text.find(title) == std::string::npos) text += "\n" + title;
+  if (record) text += fmt::format("\n{}\n{}\n{}", page.session, page.speaker, page.created_ms);
   meaning.norm = sha256_hex(text);
-  if (page.kind != "persona") {
+  if (page.kind != "persona" && !record) {
     if (auto found = attribute_of(page.body)) meaning.attribute = std::move(*found);
   }
   return meaning;
@@ -272,8 +184,7 @@ Result<Added> merge_page(Connection& connection, std::int64_t number, const Draf
   TRY(renew.bind(1, number).bind(2, now).run());
   added.page.updated_ms = now;
 
-  Draft grown{{}, false};
-  grown.page.tags = old.page.tags;
+  Draft grown{old.page, false};
   for (const std::string& tag : draft.page.tags) {
     const auto same = [&](const std::string& other) { return fold_case(other) == fold_case(tag); };
     if (grown.page.tags.size() < limits::memory_tags &&
@@ -281,31 +192,39 @@ Result<Added> merge_page(Connection& connection, std::int64_t number, const Draf
       grown.page.tags.push_back(tag);
   }
   grown.page.pinned = old.page.pinned || draft.page.pinned;
-  if (grown.page.tags != old.page.tags || grown.page.pinned != old.page.pinned) {
-    grown.page.title = old.page.title;
-    grown.page.body = old.page.body;
-    const std::string by = draft.page.origin == "owner" ? "owner" : "agent";
-    added.page = TRY(revise_page(connection, number, grown, by, "merged with an equal page", now));
+  if (grown.page.tags == old.page.tags && grown.page.pinned == old.page.pinned) {
+    TRY(write_event(connection, number));
+    return added;
   }
+  grown.page.updated_ms = now;
+  const std::string by = draft.page.origin == "owner" ? "owner" : "agent";
+  added.page = TRY(revise_page(connection, number, grown, by, "merged with an equal page", now));
   return added;
+}
+
+// The columns that a page has beside its text and times, from ?20 on.
+Statement& bind_rest(Statement& statement, const Page& page) {
+  statement.bind(20, page.speaker).bind(21, page.day).bind(22, dump_json(Json(page.aliases)));
+  statement.bind(23, page.importance).bind(24, page.valid_from).bind(25, page.valid_to);
+  statement.bind(26, page.source_uri).bind(27, page.gist).bind(28, page.lang);
+  return statement.bind(29, page.author_model).bind(30, dump_json(page.extra));
 }
 
 Result<std::int64_t> insert_row(Connection& connection, const Page& page, const Meaning& meaning) {
   Statement insert = TRY(connection.prepare(
       "INSERT INTO page(id, kind, title, body, origin, session, turn, quote, pinned, question, "
-      "subject, "
-      "attribute, value, supersedes, rev, norm_hash, body_hash, created_ms, updated_ms) "
-      "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, 1, ?15, ?16, ?17, "
-      "?17)"));
+      "subject, attribute, value, supersedes, rev, norm_hash, body_hash, created_ms, updated_ms, "
+      "speaker, day, aliases, importance, valid_from, valid_to, source_uri, gist, lang, "
+      "author_model, extra, state) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, "
+      "?14, ?19, ?15, ?16, ?17, ?18, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, "
+      "?31)"));
   insert.bind(1, page.id).bind(2, page.kind).bind(3, page.title).bind(4, page.body);
-  insert.bind(5, page.origin)
-      .bind(6, page.session)
-      .bind(7, page.source_turn)
-      .bind(8, page.source_quote);
-  insert.bind(9, page.pinned).bind(10, is_question(page.body)).bind(11, meaning.attribute.subject);
-  insert.bind(12, meaning.attribute.attribute).bind(13, meaning.attribute.value);
-  insert.bind(14, page.supersedes).bind(15, meaning.norm).bind(16, sha256_hex(page.body));
-  TRY(insert.bind(17, page.created_ms).run());
+  insert.bind(5, page.origin).bind(6, page.session).bind(7, page.source_turn);
+  insert.bind(8, page.source_quote).bind(9, page.pinned).bind(10, is_question(page.body));
+  insert.bind(11, meaning.attribute.subject).bind(12, meaning.attribute.attribute);
+  insert.bind(13, meaning.attribute.value).bind(14, page.supersedes).bind(15, meaning.norm);
+  insert.bind(16, sha256_hex(page.body)).bind(17, page.created_ms).bind(18, page.updated_ms);
+  TRY(bind_rest(insert.bind(19, page.revision).bind(31, page.state), page).run());
   return connection.last_row_id();
 }
 
@@ -353,12 +272,45 @@ Result<std::string> resolve_id(Connection& connection, std::string_view text) {
   return fail(Code::not_found, fmt::format("There is no page '{}'.", shown), kHint);
 }
 
+// Another page of this id, or the stone it left, stands against the new one.
+Status check_free(Connection& connection, const std::string& id) {
+  {
+    Statement select = TRY(connection.prepare("SELECT title FROM page WHERE id = ?1"));
+    select.bind(1, id);
+    if (TRY(select.step()))
+      return fail(Code::already_exists,
+                  fmt::format("There is a page {} already: {}.", id, printable(select.text(0), 80)),
+                  "Change it with `keel memory edit`, or give the new one no id.");
+  }
+  Statement gone = TRY(connection.prepare("SELECT at_ms FROM tombstone WHERE page_id = ?1"));
+  gone.bind(1, id);
+  if (TRY(gone.step()))
+    return fail(Code::permission,
+                fmt::format("The page {} was forgotten on {} and does not come back by itself.", id,
+                            iso_day(gone.integer(0))),
+                "Give the page no id if it is to be kept again.");
+  return {};
+}
+
+Status set_state(Connection& connection, std::int64_t number, std::string_view state) {
+  Statement update = TRY(connection.prepare("UPDATE page SET state = ?2 WHERE number = ?1"));
+  TRY(update.bind(1, number).bind(2, state).run());
+  return write_event(connection, number);
+}
+
+// The page that the forgotten one had taken the place of; empty if none.
 Result<std::string> revive_previous(Connection& connection, const Page& page) {
   if (page.supersedes.empty() || page.state != "live") return std::string();
-  Statement update = TRY(
-      connection.prepare("UPDATE page SET state = 'live' WHERE id = ?1 AND state = 'superseded'"));
-  TRY(update.bind(1, page.supersedes).run());
-  return connection.changes() > 0 ? page.supersedes : std::string();
+  std::int64_t number = 0;
+  {
+    Statement select =
+        TRY(connection.prepare("SELECT number FROM page WHERE id = ?1 AND state = 'superseded'"));
+    select.bind(1, page.supersedes);
+    if (!TRY(select.step())) return std::string();
+    number = select.integer(0);
+  }
+  TRY(set_state(connection, number, "live"));
+  return page.supersedes;
 }
 
 // Runs a statement with one number and says how many rows it changed.
@@ -369,46 +321,6 @@ Result<std::int64_t> run_on(Connection& connection, std::string_view sql, std::i
 }
 
 }  // namespace
-
-Result<Draft> make_draft(const NewPage& page) {
-  Draft draft{page, false};
-  TRY(check_name("kind", page.kind, kKinds));
-  TRY(check_name("origin", page.origin, kOrigins));
-  const auto too_long = [](std::size_t bytes) {
-    return fail(Code::limit,
-                fmt::format("The page has {} bytes; a page holds at most {}.", bytes,
-                            limits::memory_body_bytes),
-                "Split it into several pages, or keep the file and remember where it is.");
-  };
-  if (page.title.size() + page.body.size() > limits::memory_body_bytes)
-    return too_long(page.title.size() + page.body.size());
-  // The identity is the owner's: nobody else writes persona pages, and a pin is his.
-  const bool by_owner = page.origin == "owner" || page.origin == "system";
-  if (page.kind == "persona" && !by_owner)
-    return fail(Code::permission, "A persona page can only be written by the owner.",
-                "Use `keel memory edit` on the page.");
-  NewPage& out = draft.page;
-  out.pinned = page.pinned && by_owner;
-  out.title = one_line(clean(page.title, draft.cleaned));
-  out.body = std::string(trim(clean(page.body, draft.cleaned)));
-  if (out.title.empty() && out.body.empty())
-    return fail(Code::invalid_argument, "A page needs a text; this one is empty.",
-                "Say what should be remembered.");
-  if (out.body.empty()) out.body = out.title;
-  if (out.title.empty()) out.title = shorten(first_line(out.body), limits::memory_title_bytes);
-  if (out.title.size() > limits::memory_title_bytes) {
-    if (out.body.find(out.title) == std::string::npos) out.body = out.title + "\n\n" + out.body;
-    out.title = shorten(out.title, limits::memory_title_bytes);
-  }
-  if (out.body.size() > limits::memory_body_bytes) return too_long(out.body.size());
-  out.source_quote = shorten(clean(page.source_quote, draft.cleaned), limits::memory_quote_bytes);
-  out.source_turn =
-      shorten(one_line(clean(page.source_turn, draft.cleaned)), limits::memory_reference_bytes);
-  out.session =
-      shorten(one_line(clean(page.session, draft.cleaned)), limits::memory_reference_bytes);
-  TRY(clean_tags(page.tags, draft));
-  return draft;
-}
 
 Result<Stored> read_page(Connection& connection, std::int64_t number) {
   Stored stored;
@@ -437,7 +349,7 @@ Result<Stored> find_page(Connection& connection, std::string_view id_or_prefix) 
 }
 
 Result<std::vector<Page>> list_pages(Connection& connection, std::string_view kind, int limit) {
-  if (!kind.empty()) TRY(check_name("kind", std::string(kind), kKinds));
+  if (!kind.empty()) TRY(check_kind(std::string(kind)));
   std::vector<Stored> rows;
   {
     Statement select = TRY(connection.prepare(fmt::format(
@@ -453,20 +365,16 @@ Result<std::vector<Page>> list_pages(Connection& connection, std::string_view ki
   return pages;
 }
 
-Result<Added> insert_page(Connection& connection, const Draft& draft, std::string id, WallMs now) {
-  const NewPage& from = draft.page;
+Result<Added> insert_page(Connection& connection, const Draft& draft, WallMs now,
+                          std::vector<std::int64_t>& to_index) {
   Page page;
-  page.id = std::move(id);
-  page.kind = from.kind;
-  page.title = from.title;
-  page.body = from.body;
-  page.origin = from.origin;
-  page.source_turn = from.source_turn;
-  page.source_quote = from.source_quote;
-  page.tags = from.tags;
-  page.pinned = from.pinned;
-  page.session = from.session;
-  page.created_ms = page.updated_ms = now;
+  static_cast<NewPage&>(page) = draft.page;
+  if (page.id.empty())
+    page.id = make_ulid(now);
+  else
+    TRY(check_free(connection, page.id));
+  if (page.created_ms == 0) page.created_ms = now;
+  if (page.updated_ms == 0) page.updated_ms = page.created_ms;
 
   const Meaning meaning = meaning_of(page);
   const std::vector<Equal> equal = TRY(equal_pages(connection, page, meaning));
@@ -477,48 +385,84 @@ Result<Added> insert_page(Connection& connection, const Draft& draft, std::strin
   if (!outdated.empty()) page.supersedes = outdated.back().page.id;
   const std::int64_t number = TRY(insert_row(connection, page, meaning));
   TRY(write_tags(connection, number, page.tags));
-  for (const Stored& old : outdated)
-    TRY(run_on(connection, "UPDATE page SET state = 'superseded' WHERE number = ?1", old.number));
+  for (const Stored& old : outdated) TRY(set_state(connection, old.number, "superseded"));
   TRY(change_corpus(connection, {1, 1, 0, 0}));
   TRY(write_revision(connection, number, page,
                      page.origin == "owner"    ? "owner"
                      : page.origin == "import" ? "import"
                                                : "agent",
                      draft.cleaned ? "invalid bytes were replaced" : "added", now));
-  TRY(index_page(connection, number));
-  TRY(index_neighbours(connection, TRY(neighbours_of(connection, number))));
+  to_index.push_back(number);
   return Added{page, false, draft.cleaned, page.supersedes};
+}
+
+Result<Page> restore_page(Connection& connection, const History& history,
+                          std::vector<std::int64_t>& to_index) {
+  if (history.revisions.empty())
+    return fail(Code::corrupt, "The page has no revision.", "Import its Markdown file alone.");
+  TRY(check_chain(history.revisions));
+  const Revision& newest = history.revisions.back();
+  const Draft draft = TRY(make_draft(TRY(content_of(newest))));
+  Page page;
+  static_cast<NewPage&>(page) = draft.page;
+  page.pinned = TRY(content_of(newest)).pinned;  // by the owner, whoever wrote the page
+  TRY(check_free(connection, page.id));
+  if (history.created_ms != 0) page.created_ms = history.created_ms;
+  if (page.created_ms == 0) page.created_ms = history.revisions.front().at_ms;
+  if (history.updated_ms != 0) page.updated_ms = history.updated_ms;
+  page.revision = static_cast<int>(newest.rev);
+  page.hash = newest.hash;
+  page.state = history.state == "superseded" ? history.state : "live";
+  page.supersedes = is_ulid(history.supersedes) ? history.supersedes : std::string();
+  if (page.title != newest.title || page.body != newest.body)
+    return fail(Code::corrupt,
+                fmt::format("Page {} holds a text that keel would not have written.", page.id),
+                "Import its Markdown file alone.");
+  const std::int64_t number = TRY(insert_row(connection, page, meaning_of(page)));
+  TRY(write_tags(connection, number, page.tags));
+  TRY(change_corpus(connection, {0, 1, 0, 0}));
+  for (const Revision& revision : history.revisions)
+    TRY(write_revision_as_is(connection, number, revision));
+  if (page.state != "live" || page.updated_ms != newest.at_ms) TRY(write_event(connection, number));
+  to_index.push_back(number);
+  return page;
 }
 
 Result<Page> revise_page(Connection& connection, std::int64_t number, const Draft& changed,
                          std::string_view by, std::string_view reason, WallMs now) {
   Stored stored = TRY(read_page(connection, number));
   Page& page = stored.page;
-  page.title = changed.page.title;
-  page.body = changed.page.body;
-  page.tags = changed.page.tags;
-  page.pinned = changed.page.pinned;
+  const NewPage old = page;
+  const std::vector<std::int64_t> neighbours = TRY(neighbours_of(connection, number));
+  static_cast<NewPage&>(page) = changed.page;
+  page.id = old.id;
+  if (page.created_ms == 0) page.created_ms = old.created_ms;
+  if (page.updated_ms == 0) page.updated_ms = now;
   page.revision += 1;
-  page.updated_ms = now;
   const Meaning meaning = meaning_of(page);
   {
-    Statement update =
-        TRY(connection.prepare("UPDATE page SET title = ?2, body = ?3, pinned = ?4, question = ?5, "
-                               "subject = ?6, attribute = ?7, "
-                               "value = ?8, rev = ?9, norm_hash = ?10, body_hash = ?11, updated_ms "
-                               "= ?12 WHERE number = ?1"));
+    Statement update = TRY(connection.prepare(
+        "UPDATE page SET title = ?2, body = ?3, pinned = ?4, question = ?5, subject = ?6, "
+        "attribute = ?7, value = ?8, rev = ?9, norm_hash = ?10, body_hash = ?11, updated_ms = ?12, "
+        "kind = ?13, origin = ?14, session = ?15, turn = ?16, quote = ?17, created_ms = ?18, "
+        "speaker = ?20, day = ?21, aliases = ?22, importance = ?23, valid_from = ?24, valid_to = "
+        "?25, source_uri = ?26, gist = ?27, lang = ?28, author_model = ?29, extra = ?30 "
+        "WHERE number = ?1"));
     update.bind(1, number).bind(2, page.title).bind(3, page.body).bind(4, page.pinned);
     update.bind(5, is_question(page.body)).bind(6, meaning.attribute.subject);
-    update.bind(7, meaning.attribute.attribute)
-        .bind(8, meaning.attribute.value)
-        .bind(9, page.revision);
-    TRY(update.bind(10, meaning.norm).bind(11, sha256_hex(page.body)).bind(12, now).run());
+    update.bind(7, meaning.attribute.attribute).bind(8, meaning.attribute.value);
+    update.bind(9, page.revision).bind(10, meaning.norm).bind(11, sha256_hex(page.body));
+    update.bind(12, page.updated_ms).bind(13, page.kind).bind(14, page.origin);
+    update.bind(15, page.session).bind(16, page.source_turn).bind(17, page.source_quote);
+    TRY(bind_rest(update.bind(18, page.created_ms), page).run());
   }
   TRY(write_tags(connection, number, page.tags));
   TRY(change_corpus(connection, {1, 0, 0, 0}));
   TRY(write_revision(connection, number, page, by, reason, now));
-  TRY(index_page(connection, number));
-  TRY(index_neighbours(connection, TRY(neighbours_of(connection, number))));
+  TRY(index_pages(connection, {number}));
+  // Those of the place in which it was.
+  if (page.session != old.session || page.created_ms != old.created_ms)
+    TRY(index_pages(connection, neighbours));
   return page;
 }
 
@@ -539,7 +483,7 @@ Result<Forgotten> forget_page(Connection& connection, std::string_view id_or_pre
   }
   gone.revived = TRY(revive_previous(connection, gone.page));
   TRY(change_corpus(connection, {1, -1, 0, 0}));
-  TRY(index_neighbours(connection, neighbours));
+  TRY(index_pages(connection, neighbours));
   const std::int64_t seq = TRY(corpus_of(connection)).seq;
   Statement bury = TRY(connection.prepare(
       "INSERT INTO tombstone(page_id, at_ms, by, reason, rev, body_hash, hash, seq) "
@@ -547,37 +491,6 @@ Result<Forgotten> forget_page(Connection& connection, std::string_view id_or_pre
   bury.bind(1, gone.page.id).bind(2, now).bind(3, gone.page.revision);
   TRY(bury.bind(4, sha256_hex(gone.page.body)).bind(5, gone.page.hash).bind(6, seq).run());
   return gone;
-}
-
-Status verify_revisions(Connection& connection) {
-  Statement select = TRY(connection.prepare(
-      "SELECT p.id, r.rev, r.prev_hash, r.title, r.body, r.props, r.by, r.reason, r.at_ms, r.hash, "
-      "p.rev, "
-      "p.title = r.title AND p.body = r.body FROM page p JOIN revision r ON r.page = p.number "
-      "ORDER BY p.number, r.rev"));
-  std::string page, head;
-  std::int64_t rev = 0;
-  while (TRY(select.step())) {
-    const std::string id = select.text(0);
-    if (id != page) {
-      page = id;
-      head.clear();
-      rev = 0;
-    }
-    const RevisionRow row{select.text(3), select.text(4), select.text(5),    select.text(6),
-                          select.text(7), select.text(2), select.integer(1), select.integer(8)};
-    const bool newest = row.rev == select.integer(10);
-    if (row.rev != ++rev || row.prev_hash != head || hash_of(id, row) != select.text(9) ||
-        (newest && select.integer(11) == 0))
-      return fail(
-          Code::corrupt,
-          fmt::format("Revision {} of page {} does not check out: it was changed outside keel.",
-                      row.rev, id),
-          "Look at it with `keel memory show`, then edit it so that a good revision is the newest, "
-          "or forget it.");
-    head = select.text(9);
-  }
-  return {};
 }
 
 }  // namespace keel::memory

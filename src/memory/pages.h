@@ -8,17 +8,11 @@
 #include <string_view>
 #include <vector>
 
+#include "memory/draft.h"
 #include "memory/memory.h"
 #include "store/statement.h"
 
 namespace keel::memory {
-
-// A page as it goes into the tables: cleaned and within bounds.
-struct Draft {
-  NewPage page;
-  bool cleaned = false;
-};
-Result<Draft> make_draft(const NewPage& page);
 
 struct Stored {
   std::int64_t number = 0;
@@ -30,9 +24,15 @@ Result<Stored> read_page(store::Connection& connection, std::int64_t number);
 Result<std::vector<Page>> list_pages(store::Connection& connection, std::string_view kind,
                                      int limit);
 
-Result<Added> insert_page(store::Connection& connection, const Draft& draft, std::string id,
-                          WallMs now);
-// Writes `changed` (all of it) as the next revision.
+// The caller gives `to_index` to index_pages() afterwards: once for many pages. Fails before
+// anything was written where the page itself is what is wrong.
+Result<Added> insert_page(store::Connection& connection, const Draft& draft, WallMs now,
+                          std::vector<std::int64_t>& to_index);
+// With its chain of revisions as it was elsewhere.
+Result<Page> restore_page(store::Connection& connection, const History& history,
+                          std::vector<std::int64_t>& to_index);
+// Writes `changed` (all of it) as the next revision. Times that are 0: created_ms stays, updated_ms
+// is now.
 Result<Page> revise_page(store::Connection& connection, std::int64_t number, const Draft& changed,
                          std::string_view by, std::string_view reason, WallMs now);
 struct Forgotten {
@@ -44,6 +44,5 @@ struct Forgotten {
 };
 Result<Forgotten> forget_page(store::Connection& connection, std::string_view id_or_prefix,
                               WallMs now);
-Status verify_revisions(store::Connection& connection);
 
 }  // namespace keel::memory

@@ -1,4 +1,4 @@
-#include "memory/ranker.h"
+#include "memory/rank/ranker.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -10,7 +10,7 @@
 #include "base/hash.h"
 #include "base/limits.h"
 #include "memory/fixture_test.h"
-#include "memory/query.h"
+#include "memory/rank/query.h"
 #include "memory/text/porter.h"
 
 namespace keel::memory {

@@ -111,22 +111,34 @@ Json search_json(const Retrieval& retrieval) {
 }
 
 Json page_json(const Page& page) {
-  return Json{{"id", page.id},
-              {"kind", page.kind},
-              {"title", page.title},
-              {"body", page.body},
-              {"origin", page.origin},
-              {"tags", page.tags},
-              {"pinned", page.pinned},
-              {"state", page.state},
-              {"supersedes", page.supersedes},
-              {"source_turn", page.source_turn},
-              {"source_quote", page.source_quote},
-              {"session", page.session},
-              {"revision", page.revision},
-              {"hash", page.hash},
-              {"created", iso_time(page.created_ms)},
-              {"updated", iso_time(page.updated_ms)}};
+  Json out{{"id", page.id},
+           {"kind", page.kind},
+           {"title", page.title},
+           {"body", page.body},
+           {"origin", page.origin},
+           {"tags", page.tags},
+           {"pinned", page.pinned},
+           {"state", page.state},
+           {"supersedes", page.supersedes},
+           {"source_turn", page.source_turn},
+           {"source_quote", page.source_quote},
+           {"session", page.session},
+           {"speaker", page.speaker},
+           {"day", page.day},
+           {"aliases", page.aliases},
+           {"importance", page.importance},
+           {"valid_from", page.valid_from},
+           {"valid_to", page.valid_to},
+           {"source", page.source_uri},
+           {"gist", page.gist},
+           {"lang", page.lang},
+           {"author_model", page.author_model},
+           {"extra", page.extra},
+           {"revision", page.revision},
+           {"hash", page.hash},
+           {"created", iso_time(page.created_ms)},
+           {"updated", iso_time(page.updated_ms)}};
+  return out;
 }
 
 std::string why_text(const std::vector<Retrieval>& retrievals) {

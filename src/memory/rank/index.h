@@ -30,7 +30,8 @@ Result<std::int64_t> unindex_page(store::Connection& connection, std::int64_t nu
 
 // The pages before and after in the same session, whose `near` field holds this page's words.
 Result<std::vector<std::int64_t>> neighbours_of(store::Connection& connection, std::int64_t number);
-Status index_neighbours(store::Connection& connection, const std::vector<std::int64_t>& numbers);
+// Indexes the pages and their neighbours, each once.
+Status index_pages(store::Connection& connection, const std::vector<std::int64_t>& numbers);
 
 // A body in pieces of at most limits::memory_segment_bytes, cut at paragraphs, sentences or spaces.
 // Never empty.

@@ -1,4 +1,4 @@
-#include "memory/query.h"
+#include "memory/rank/query.h"
 
 #include <algorithm>
 #include <cmath>

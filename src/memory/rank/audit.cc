@@ -1,4 +1,4 @@
-#include "memory/audit.h"
+#include "memory/rank/audit.h"
 
 #include <fmt/format.h>
 

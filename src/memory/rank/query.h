@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "memory/index.h"
+#include "memory/rank/index.h"
 #include "memory/text/words.h"
 #include "store/statement.h"
 

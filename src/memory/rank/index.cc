@@ -1,7 +1,9 @@
-#include "memory/index.h"
+#include "memory/rank/index.h"
 
+#include <set>
 #include <string>
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/text.h"
 #include "memory/text/sentences.h"
@@ -16,14 +18,17 @@ using store::Statement;
 struct PageText {
   std::string title, body, session;
   std::int64_t rev = 0;
+  WallMs created_ms = 0;
 };
 
 Result<PageText> text_of(Connection& connection, std::int64_t number) {
   Statement select =
-      TRY(connection.prepare("SELECT title, body, session, rev FROM page WHERE number = ?1"));
+      TRY(connection.prepare("SELECT title, body, session, rev, created_ms FROM page "
+                             "WHERE number = ?1"));
   select.bind(1, number);
   if (!TRY(select.step())) return fail(Code::internal, "A page to be indexed is not there.");
-  return PageText{select.text(0), select.text(1), select.text(2), select.integer(3)};
+  return PageText{select.text(0), select.text(1), select.text(2), select.integer(3),
+                  select.integer(4)};
 }
 
 Result<std::string> tags_of(Connection& connection, std::int64_t number) {
@@ -35,26 +40,23 @@ Result<std::string> tags_of(Connection& connection, std::int64_t number) {
 }
 
 constexpr std::string_view kBefore =
-    "SELECT max(number) FROM page WHERE session = ?1 AND session <> '' AND number < ?2";
+    "SELECT number, body FROM page WHERE session = ?1 AND session <> '' AND (created_ms, number) < "
+    "(?2, ?3) ORDER BY created_ms DESC, number DESC LIMIT 1";
 constexpr std::string_view kAfter =
-    "SELECT min(number) FROM page WHERE session = ?1 AND session <> '' AND number > ?2";
+    "SELECT number, body FROM page WHERE session = ?1 AND session <> '' AND (created_ms, number) > "
+    "(?2, ?3) ORDER BY created_ms, number LIMIT 1";
 
-// 0 if there is none.
-Result<std::int64_t> neighbour(Connection& connection, std::string_view sql,
-                               std::string_view session, std::int64_t number) {
-  if (session.empty()) return 0;
+struct Neighbour {
+  std::int64_t number = 0;  // 0 if there is none
+  std::string body;
+};
+Result<Neighbour> neighbour(Connection& connection, std::string_view sql, const PageText& page,
+                            std::int64_t number) {
+  if (page.session.empty()) return Neighbour{};
   Statement select = TRY(connection.prepare(sql));
-  select.bind(1, session).bind(2, number);
-  if (!TRY(select.step()) || select.is_null(0)) return 0;
-  return select.integer(0);
-}
-
-Result<std::string> segment_text(Connection& connection, std::string_view sql,
-                                 std::int64_t number) {
-  if (number == 0) return std::string();
-  Statement select = TRY(connection.prepare(sql));
-  select.bind(1, number);
-  return TRY(select.step()) ? select.text(0) : std::string();
+  select.bind(1, page.session).bind(2, page.created_ms).bind(3, number);
+  if (!TRY(select.step())) return Neighbour{};
+  return Neighbour{select.integer(0), select.text(1)};
 }
 
 std::vector<Word> indexed(std::string_view text) {
@@ -94,12 +96,10 @@ Status index_page(Connection& connection, std::int64_t number) {
   const std::string tag_text = TRY(tags_of(connection, number));
   const std::vector<Word> title = indexed(page.title);
   const std::vector<Word> tags = indexed(tag_text);
-  const std::int64_t before = TRY(neighbour(connection, kBefore, page.session, number));
-  const std::int64_t after = TRY(neighbour(connection, kAfter, page.session, number));
-  const std::string text_before = TRY(segment_text(
-      connection, "SELECT text FROM segment WHERE page = ?1 ORDER BY id DESC LIMIT 1", before));
-  const std::string text_after = TRY(segment_text(
-      connection, "SELECT text FROM segment WHERE page = ?1 ORDER BY id LIMIT 1", after));
+  const Neighbour before = TRY(neighbour(connection, kBefore, page, number));
+  const Neighbour after = TRY(neighbour(connection, kAfter, page, number));
+  const std::string_view text_before = segments_of(without_frame(before.body)).back();
+  const std::string_view text_after = segments_of(without_frame(after.body)).front();
   const std::vector<std::string_view> pieces = segments_of(without_frame(page.body));
   KEEL_ASSERT(static_cast<std::int64_t>(pieces.size()) <= kSegmentsPerPage);
 
@@ -151,14 +151,18 @@ Result<std::vector<std::int64_t>> neighbours_of(Connection& connection, std::int
   const PageText page = TRY(text_of(connection, number));
   std::vector<std::int64_t> found;
   for (const std::string_view sql : {kBefore, kAfter}) {
-    const std::int64_t other = TRY(neighbour(connection, sql, page.session, number));
-    if (other != 0) found.push_back(other);
+    const Neighbour other = TRY(neighbour(connection, sql, page, number));
+    if (other.number != 0) found.push_back(other.number);
   }
   return found;
 }
 
-Status index_neighbours(Connection& connection, const std::vector<std::int64_t>& numbers) {
-  for (const std::int64_t number : numbers) TRY(index_page(connection, number));
+Status index_pages(Connection& connection, const std::vector<std::int64_t>& numbers) {
+  std::set<std::int64_t> all(numbers.begin(), numbers.end());
+  for (const std::int64_t number : numbers) {
+    for (const std::int64_t other : TRY(neighbours_of(connection, number))) all.insert(other);
+  }
+  for (const std::int64_t number : all) TRY(index_page(connection, number));
   return {};
 }
 

@@ -1,4 +1,4 @@
-#include "memory/ranker.h"
+#include "memory/rank/ranker.h"
 
 #include <fmt/format.h>
 
@@ -13,7 +13,7 @@
 
 #include "base/limits.h"
 #include "base/text.h"
-#include "memory/query.h"
+#include "memory/rank/query.h"
 #include "memory/text/words.h"
 
 namespace keel::memory {

@@ -7,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
-#include "memory/memory.h"
-#include "memory/ranker.h"
+#include "memory/rank/ranker.h"
+#include "memory/rank/retrieval.h"
 #include "store/statement.h"
 
 namespace keel::memory {

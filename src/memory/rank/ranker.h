@@ -8,8 +8,8 @@
 #include <cstdint>
 #include <string_view>
 
-#include "memory/index.h"
-#include "memory/memory.h"
+#include "memory/rank/index.h"
+#include "memory/rank/retrieval.h"
 #include "store/statement.h"
 
 namespace keel::memory {

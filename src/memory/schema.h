@@ -1,0 +1,11 @@
+// The tables of memory as SQL, one text a version; docs/formats/memory.md describes each.
+#pragma once
+
+#include <string_view>
+
+namespace keel::memory {
+
+extern const std::string_view kSchema1;
+extern const std::string_view kSchema2;  // what else a page carries; changes that can be followed
+
+}  // namespace keel::memory
