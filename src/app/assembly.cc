@@ -1,8 +1,12 @@
 #include "app/assembly.h"
 
 #include "agent/agent.h"
+#include "app/notion_mirror.h"
 #include "app/setup.h"
+#include "memory/folder/sync_rows.h"
 #include "memory/memory.h"
+#include "memory/notion/client.h"
+#include "memory/notion/ledger.h"
 #include "model/router.h"
 #include "net/client.h"
 #include "store/database.h"
@@ -24,6 +28,10 @@ Result<std::unique_ptr<Assembly>> Assembly::open(const config::Config& config, E
   store::DatabaseOptions options;
   options.path = config.database_path();
   options.migrations = memory::migrations();
+  for (store::Migration& migration : memory::folder_migrations())
+    options.migrations.push_back(std::move(migration));
+  for (store::Migration& migration : memory::notion::migrations())
+    options.migrations.push_back(std::move(migration));
   for (store::Migration& migration : store::journal_migrations())
     options.migrations.push_back(std::move(migration));
   made->database_ = TRY(store::Database::open(options));
@@ -40,7 +48,9 @@ Status Assembly::open_tools() {
   options.user_agent = "keel/" KEEL_VERSION;
   options.allowed_private = config_.allowed_private;
   net_ = std::make_unique<net::Client>(std::move(options));
+  if (!config_.notion.token.empty()) notion_ = TRY(open_notion(config_, *net_));
   tools_ = std::make_unique<tool::Registry>();
+  if (notion_) TRY(add_notion_tools(*tools_, notion_.get()));
   return add_tools(*tools_);
 }
 

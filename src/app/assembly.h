@@ -15,6 +15,9 @@ class Agent;
 namespace keel::memory {
 class Memory;
 }
+namespace keel::memory::notion {
+class Client;
+}
 namespace keel::model {
 class Router;
 }
@@ -48,6 +51,7 @@ class Assembly {
   store::Database& database() { return *database_; }
   memory::Memory& memory() { return *memory_; }
   net::Client& net() { return *net_; }
+  memory::notion::Client* notion() { return notion_.get(); }  // nullptr without [notion]
   tool::Registry& tools() { return *tools_; }
   model::Router& router() { return *router_; }
   agent::Agent& agent() { return *agent_; }
@@ -63,6 +67,7 @@ class Assembly {
   std::unique_ptr<store::Database> database_;
   std::unique_ptr<memory::Memory> memory_;
   std::unique_ptr<net::Client> net_;
+  std::unique_ptr<memory::notion::Client> notion_;
   std::unique_ptr<tool::Registry> tools_;
   std::unique_ptr<model::Router> router_;
   std::unique_ptr<agent::Agent> agent_;
@@ -73,5 +78,7 @@ class Assembly {
 Status add_models(const config::Config& config, model::Router& router, net::Client& net);
 // Every tool, one line each.
 Status add_tools(tool::Registry& registry);
+// Those for Notion, where keel.toml has it; nullptr for listings.
+Status add_notion_tools(tool::Registry& registry, memory::notion::Client* client);
 
 }  // namespace keel::app

@@ -4,6 +4,7 @@
 
 #include "app/commands.h"
 #include "app/machine.h"
+#include "app/notion_mirror.h"
 #include "app/plan_text.h"
 #include "app/report.h"
 #include "app/setup.h"
@@ -11,6 +12,7 @@
 #include "base/text.h"
 #include "gateway/client.h"
 #include "memory/memory.h"
+#include "memory/notion/ledger.h"
 #include "model/local/cpu.h"
 #include "model/local/gguf_check.h"
 #include "store/database.h"
@@ -128,6 +130,8 @@ class Doctor {
     store::DatabaseOptions options;
     options.path = path;
     options.migrations = memory::migrations();
+    for (store::Migration& migration : memory::notion::migrations())
+      options.migrations.push_back(std::move(migration));
     for (store::Migration& migration : store::journal_migrations())
       options.migrations.push_back(std::move(migration));
     Result<std::unique_ptr<store::Database>> database = store::Database::open(options);
@@ -135,11 +139,19 @@ class Doctor {
     if (!checked) {
       failed("database", checked.error());
     } else {
+      if (!config_.notion.token.empty()) check_notion(**database);
       add(Grade::ok, "database",
           fmt::format("{}, {}, intact", path,
                       bytes_text(static_cast<std::uint64_t>(found.st_size))));
     }
     check_mode("database", path, 0600);
+  }
+
+  void check_notion(store::Database& database) {
+    if (Result<std::string> token = config_.notion.token.resolve(); !token)
+      return failed("notion", token.error());
+    const NotionState state = notion_state(config_, database);
+    add(state.well ? Grade::ok : Grade::warn, "notion", state.text, state.hint);
   }
 
   void check_model(const config::ModelConfig& model) {

@@ -12,9 +12,16 @@
 namespace keel::app {
 namespace {
 
+// A keel.toml that cannot be read does not keep anybody from the tools' list.
+Status add_known_tools(tool::Registry& registry) {
+  const Result<config::Config> config = load_config();
+  if (config && !config->notion.token.empty()) TRY(add_notion_tools(registry, nullptr));
+  return add_tools(registry);
+}
+
 Status list(bool json) {
   tool::Registry registry;
-  TRY(add_tools(registry));
+  TRY(add_known_tools(registry));
   Json out = Json::array();
   for (const auto& tool : registry.tools()) {
     const msg::Tool& spec = tool->spec();
@@ -23,7 +30,7 @@ Status list(bool json) {
                      {"description", spec.description},
                      {"effect", tool::effect_name(tool->effect())},
                      {"sink", policy::sink_name(tool->sink())},
-                     {"schema", spec.schema}});
+                     {"schema", spec.schema.json()}});
     } else {
       print(fmt::format("{:<14} {}\n", spec.name, spec.description));
     }
@@ -43,11 +50,11 @@ Result<const tool::Tool*> find(const tool::Registry& registry, const std::string
 
 Status show(const std::string& name) {
   tool::Registry registry;
-  TRY(add_tools(registry));
+  TRY(add_known_tools(registry));
   const tool::Tool* tool = TRY(find(registry, name));
   print(fmt::format("{}\n{}\n\neffect {}, sink {}\narguments:\n{}\n", tool->spec().name,
                     tool->spec().description, tool::effect_name(tool->effect()),
-                    policy::sink_name(tool->sink()), dump_json_pretty(tool->spec().schema)));
+                    policy::sink_name(tool->sink()), dump_json_pretty(tool->spec().schema.json())));
   return {};
 }
 

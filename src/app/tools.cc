@@ -2,6 +2,9 @@
 #include "app/assembly.h"
 #include "tool/calculator_tool.h"
 #include "tool/list_files_tool.h"
+#include "tool/notion_create_tool.h"
+#include "tool/notion_read_tool.h"
+#include "tool/notion_search_tool.h"
 #include "tool/read_file_tool.h"
 #include "tool/recall_tool.h"
 #include "tool/registry.h"
@@ -19,6 +22,13 @@ Status add_tools(tool::Registry& registry) {
   TRY(registry.add(tool::make_remember_tool()));
   TRY(registry.add(tool::make_time_tool()));
   TRY(registry.add(tool::make_web_fetch_tool()));
+  return {};
+}
+
+Status add_notion_tools(tool::Registry& registry, memory::notion::Client* client) {
+  TRY(registry.add(tool::make_notion_create_tool(client)));
+  TRY(registry.add(tool::make_notion_read_tool(client)));
+  TRY(registry.add(tool::make_notion_search_tool(client)));
   return {};
 }
 

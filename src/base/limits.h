@@ -293,8 +293,6 @@ inline constexpr std::size_t service_request_bytes = 64u << 20;
 inline constexpr std::size_t service_answer_bytes = 32u << 20;  // of an answer that is not streamed
 inline constexpr std::size_t service_error_bytes = 64u << 10;   // kept of a body that is no success
 inline constexpr std::size_t service_header_bytes = 16u << 10;  // of one value that is sent
-inline constexpr std::size_t event_stream_bytes = 8u << 20;     // one line; the data of one event
-inline constexpr std::size_t event_field_bytes = 1024;          // an event's type or id
 
 // net/http
 inline constexpr std::size_t http_connections = 4096;       // beyond them those that ask give way
@@ -358,5 +356,53 @@ inline constexpr std::size_t memory_waiting_segments = 256;   // not yet packed 
 inline constexpr std::size_t memory_posting_bytes = 2048;     // one packed piece of a term's list
 inline constexpr std::size_t memory_candidates = 1000;        // scored with everything
 inline constexpr std::int64_t memory_replay_pages = 200'000;  // a corpus that is built again
+
+// memory/merge, memory/folder, memory/foreign
+inline constexpr std::size_t merge_cells = 4u << 20;              // of one comparison unit by unit
+inline constexpr std::size_t folder_files = 200'000;              // of one folder
+inline constexpr int folder_depth = 32;                           // folders within folders
+inline constexpr std::size_t folder_file_bytes = 4u << 20;        // one page's file
+inline constexpr std::size_t front_matter_bytes = 2u << 20;       // of one file
+inline constexpr std::size_t front_matter_keys = 256;             // of one file
+inline constexpr std::size_t front_matter_items = 10'000;         // of one list
+inline constexpr std::size_t folder_problems = 1000;              // that are reported one by one
+inline constexpr std::size_t folder_batch = 500;                  // pages in one transaction
+inline constexpr std::size_t folder_slug_bytes = 60;              // of a file's name
+inline constexpr std::size_t history_line_bytes = 8u << 20;       // one line of an export's history
+inline constexpr auto folder_poll_time = 2s;                      // between two looks at the folder
+inline constexpr std::size_t foreign_file_bytes = 1u << 30;       // one export of another program
+inline constexpr std::size_t foreign_message_bytes = 256u << 10;  // one message; more is cut
+
+// memory/notion
+inline constexpr double notion_requests_per_second = 2.5;  // unless keel.toml says otherwise
+inline constexpr double notion_pace_min = 0.1;
+inline constexpr double notion_pace_max = 1000.0;
+inline constexpr double notion_burst = 5.0;     // requests at once after a rest
+inline constexpr int notion_attempts = 5;       // of one request
+inline constexpr auto notion_retry_max = 60s;   // between two of them
+inline constexpr auto notion_pause_max = 600s;  // that a Retry-After is obeyed for
+inline constexpr auto notion_request_time = 60s;
+inline constexpr std::size_t notion_answer_bytes = 16u << 20;
+inline constexpr std::size_t notion_body_bytes = 400u << 10;  // of a page's text in one request
+inline constexpr int notion_rows = 100;                       // in one answer: the service's bound
+inline constexpr std::size_t notion_lookup = 50;              // ids looked for in one request
+inline constexpr int notion_push = 200;                       // pages taken up at once
+inline constexpr int notion_overlap_minutes = 2;              // looked at again: times are rounded
+inline constexpr int notion_windows = 100;                    // of 10,000 rows each
+inline constexpr std::size_t notion_tag_chars = 100;          // the service's bound
+inline constexpr std::size_t notion_match_cells = 4u << 20;   // of units compared with units
+inline constexpr auto notion_write_time = 2s;                 // between two looks for pages to send
+inline constexpr auto notion_poll_time = 30s;                 // between two looks at Notion
+inline constexpr auto notion_trouble_time = 300s;   // until it is tried again when it was refused
+inline constexpr auto notion_full_time = 3600s;     // the same for new pages when it is full
+inline constexpr auto notion_sweep_time = 86'400s;  // after which every row is looked at again
+inline constexpr int notion_sweep_pages = 5;        // whose text is compared in one idle pass
+inline constexpr int notion_deletions = 25;         // at once; more wait for the owner's word
+inline constexpr int notion_lock_wait_ms = 30'000;  // for a sync that another process does
+inline constexpr std::size_t notion_shown = 20;     // problems and conflicts in one status
+inline constexpr std::size_t notion_query_bytes = 200;
+inline constexpr int notion_found = 10;                      // pages that a search gives the model
+inline constexpr std::size_t notion_page_bytes = 12u << 10;  // of a page, shown to the model
+inline constexpr std::size_t notion_create_bytes = 32u << 10;  // written by the model
 
 }  // namespace keel::limits

@@ -28,6 +28,10 @@ const std::vector<Key> gateway_keys{{"listen", Type::text},
 const std::vector<Key> files_keys{{"allow", Type::texts}};
 const std::vector<Key> net_keys{{"allow_private", Type::texts}};
 const std::vector<Key> hub_keys{{"base_url", Type::url}, {"token", Type::secret}};
+const std::vector<Key> memory_keys{{"folder", Type::text}};
+const std::vector<Key> notion_keys{
+    {"base_url", Type::url}, {"token", Type::secret}, {"data_source", Type::text},
+    {"owner", Type::text},   {"version", Type::text}, {"requests_per_second", Type::number}};
 const std::vector<Key> log_keys{{"level", Type::text}};
 const std::vector<Key> route_keys{{"default", Type::text},
                                   {"fallback", Type::texts},
@@ -47,7 +51,6 @@ struct Later {
   std::vector<Key> keys;
 };
 const std::vector<Later> later_sections{
-    {"notion", {{"base_url", Type::url}, {"token", Type::secret}, {"data_source", Type::text}}},
     {"telegram", {{"base_url", Type::url}, {"token", Type::secret}, {"allow", Type::names}}},
     {"bluebubbles", {{"base_url", Type::url}, {"password", Type::secret}, {"allow", Type::names}}},
     {"search", {{"provider", Type::text}, {"base_url", Type::url}, {"key", Type::secret}}}};
@@ -58,7 +61,7 @@ constexpr std::string_view without_effect = "has no effect in this version of ke
 std::vector<Key> section_keys() {
   std::vector<Key> keys;
   for (std::string_view name :
-       {"agent", "gateway", "model", "route", "files", "net", "hub", "log"}) {
+       {"agent", "gateway", "model", "route", "files", "net", "hub", "memory", "notion", "log"}) {
     keys.push_back({name, Type::anything});
   }
   for (const Later& later : later_sections) keys.push_back({later.name, Type::anything});
@@ -248,6 +251,31 @@ void read_gateway(Reader& reader, const toml::table& root, Config& config) {
   config.any_model = reader.boolean(*gateway, "any_model", false);
 }
 
+void read_notion(Reader& reader, const toml::table& root, Config& config) {
+  const toml::table* table = section(reader, root, "notion", notion_keys);
+  if (table == nullptr) return;
+  NotionConfig& notion = config.notion;
+  notion.base_url = reader.text(*table, "base_url", notion.base_url);
+  while (notion.base_url.ends_with('/')) notion.base_url.pop_back();
+  notion.token = Secret(reader.secret(*table, "token"));
+  notion.data_source = reader.text(*table, "data_source");
+  notion.owner = reader.text(*table, "owner");
+  notion.version = reader.text(*table, "version", notion.version);
+  if (notion.version != "2026-03-11" && notion.version != "2025-09-03") {
+    reader.problem(Reader::line_of(*table, "version"),
+                   fmt::format("'version' is \"{}\", but keel speaks \"2026-03-11\" and "
+                               "\"2025-09-03\"",
+                               printable(notion.version)));
+  }
+  notion.requests_per_second =
+      reader.number(*table, "requests_per_second", notion.requests_per_second,
+                    limits::notion_pace_min, limits::notion_pace_max);
+  if (notion.token.empty()) {
+    reader.problem(Reader::line_of(table),
+                   "[notion] needs a 'token': \"env:NAME\" or \"file:PATH\"");
+  }
+}
+
 void read_sections(Reader& reader, const toml::table& root, Config& config) {
   if (const toml::table* agent = section(reader, root, "agent", agent_keys)) {
     config.agent_name = reader.text(*agent, "name", config.agent_name);
@@ -276,6 +304,11 @@ void read_sections(Reader& reader, const toml::table& root, Config& config) {
     while (config.hub_url.ends_with('/')) config.hub_url.pop_back();
     config.hub_token = Secret(reader.secret(*hub, "token"));
   }
+  if (const toml::table* memory = section(reader, root, "memory", memory_keys)) {
+    const std::string folder = reader.text(*memory, "folder", "");
+    if (!folder.empty()) config.memory_folder = absolute_path(folder, config.home);
+  }
+  read_notion(reader, root, config);
   if (const toml::table* log = section(reader, root, "log", log_keys)) {
     config.log_level = reader.text(*log, "level", config.log_level);
     if (Result<log::Level> level = log::level_from_name(config.log_level); !level) {

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/limits.h"
 #include "base/result.h"
 
 namespace keel::config {
@@ -53,6 +54,16 @@ struct RouteConfig {
   bool local_only = false;
 };
 
+// [notion]: the mirror of memory, and the tools for the owner's pages there.
+struct NotionConfig {
+  std::string base_url = "https://api.notion.com";
+  Secret token;             // empty: no Notion
+  std::string data_source;  // an id or an address; empty: no mirror
+  std::string owner;        // the owner's user id; empty: whoever may edit is the owner
+  std::string version = "2026-03-11";
+  double requests_per_second = limits::notion_requests_per_second;
+};
+
 struct Config {
   std::string home;     // KEEL_HOME, absolute
   std::string path;     // of keel.toml
@@ -71,6 +82,8 @@ struct Config {
       allowed_private;  // [net] allow_private: host:port pairs of this machine or network
   std::string hub_url = "https://huggingface.co";  // [hub] base_url, without a slash at its end
   Secret hub_token;
+  std::string memory_folder;  // [memory] folder: kept in step with memory; absolute, empty: none
+  NotionConfig notion;
   std::string log_level = "info";
   std::vector<std::string>
       notes;  // for the owner: "keel.toml:9: [telegram] has no effect in this version"
@@ -80,6 +93,7 @@ struct Config {
   std::string socket_path() const { return home + "/keel.sock"; }
   std::string token_path() const { return home + "/token"; }
   std::string lock_path() const { return home + "/keel.lock"; }
+  std::string notion_lock_path() const { return home + "/notion.lock"; }
 };
 
 // $KEEL_HOME or ~/.keel, absolute.

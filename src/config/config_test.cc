@@ -257,10 +257,6 @@ any_model = true
 
 TEST(Config, sections_of_later_versions_are_checked_and_said_to_have_no_effect) {
   Config config = MUST(parsed(R"(
-[notion]
-base_url = "https://api.notion.com"
-token = "env:NOTION"
-data_source = "abc"
 [telegram]
 token = "file:telegram"
 allow = [12345, "678"]
@@ -280,20 +276,46 @@ anything = "x"
 anything = true
 )"));
   std::vector<std::string> expected = {
-      "keel.toml:2: [notion] has no effect in this version of keel",
-      "keel.toml:6: [telegram] has no effect in this version of keel",
-      "keel.toml:9: [bluebubbles] has no effect in this version of keel",
-      "keel.toml:12: [search] has no effect in this version of keel",
-      "keel.toml:16: 'budget_usd_per_day' has no effect in this version of keel",
-      "keel.toml:17: [[route.rule]] has no effect in this version of keel",
-      "keel.toml:19: [[job]] has no effect in this version of keel",
-      "keel.toml:21: [[mcp]] has no effect in this version of keel"};
+      "keel.toml:2: [telegram] has no effect in this version of keel",
+      "keel.toml:5: [bluebubbles] has no effect in this version of keel",
+      "keel.toml:8: [search] has no effect in this version of keel",
+      "keel.toml:12: 'budget_usd_per_day' has no effect in this version of keel",
+      "keel.toml:13: [[route.rule]] has no effect in this version of keel",
+      "keel.toml:15: [[job]] has no effect in this version of keel",
+      "keel.toml:17: [[mcp]] has no effect in this version of keel"};
   EXPECT_EQ(config.notes, expected);
   EXPECT_NE(problem("[telegram]\ntoken = 'env:T'\nallow = [1.5]").find("whole numbers"),
             std::string::npos);
-  EXPECT_NE(problem("[notion]\ntokn = 'env:T'").find("did you mean 'token'?"), std::string::npos);
   EXPECT_NE(problem("[route]\nbudget_usd_per_day = -1").find("between"), std::string::npos);
   EXPECT_NE(problem("[job]\nx = 1").find("[[job]]"), std::string::npos);
+}
+
+TEST(Config, notion) {
+  const NotionConfig none = MUST(parsed("")).notion;
+  EXPECT_TRUE(none.token.empty());
+  EXPECT_EQ(none.base_url, "https://api.notion.com");
+  const NotionConfig notion = MUST(parsed(R"(
+[notion]
+base_url = "http://localhost:9/"
+token = "env:NOTION"
+data_source = "abc"
+owner = "me"
+version = "2025-09-03"
+requests_per_second = 10
+)"))
+                                  .notion;
+  EXPECT_EQ(notion.base_url, "http://localhost:9");
+  EXPECT_EQ(notion.token.reference(), "env:NOTION");
+  EXPECT_EQ(notion.data_source, "abc");
+  EXPECT_EQ(notion.owner, "me");
+  EXPECT_EQ(notion.version, "2025-09-03");
+  EXPECT_EQ(notion.requests_per_second, 10.0);
+  EXPECT_NE(problem("[notion]\ntokn = 'env:T'").find("did you mean 'token'?"), std::string::npos);
+  EXPECT_NE(problem("[notion]\ndata_source = 'x'").find("needs a 'token'"), std::string::npos);
+  EXPECT_NE(problem("[notion]\ntoken = 'env:T'\nversion = '2022-06-28'").find("2026-03-11"),
+            std::string::npos);
+  EXPECT_NE(problem("[notion]\ntoken = 'env:T'\nrequests_per_second = 0").find("between"),
+            std::string::npos);
 }
 
 TEST(Config, keys_without_effect_for_a_kind_are_noted) {

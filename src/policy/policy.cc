@@ -20,6 +20,11 @@ constexpr std::string_view kFetchPersonal =
 constexpr std::string_view kFetchSecret =
     "the model put the address together, and it could carry a secret out of this conversation";
 
+constexpr std::string_view kNotionRead = "the owner shared it with keel in Notion";
+constexpr std::string_view kNotionWrite = "the page is the owner's, in the owner's own Notion";
+constexpr std::string_view kNotionForeign =
+    "others may have written what is in this conversation, and it would go into the owner's Notion";
+
 constexpr Integrity worse(Integrity a, Integrity b) {
   return std::max(a, b);
 }
@@ -61,6 +66,11 @@ Decision decide(Sink sink, Label label) {
       return allow(kFetchKnown);
     case Sink::fetch_composed:
       return decide_composed_fetch(label.confidentiality);
+    case Sink::notion_read:
+      return allow(kNotionRead);
+    case Sink::notion_write:
+      if (label.integrity < Integrity::paired) return allow(kNotionWrite);
+      return {Verdict::ask, std::string(kNotionForeign)};
   }
   return {Verdict::deny, "the effect is not known"};
 }
@@ -103,6 +113,10 @@ std::string_view sink_name(Sink sink) {
       return "fetch_known";
     case Sink::fetch_composed:
       return "fetch_composed";
+    case Sink::notion_read:
+      return "notion_read";
+    case Sink::notion_write:
+      return "notion_write";
   }
   return "unknown";
 }

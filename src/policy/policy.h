@@ -27,6 +27,8 @@ enum class Sink {
   memory_write,    // a page of the agent
   fetch_known,     // an address seen verbatim in the owner's words or in a result
   fetch_composed,  // an address the model put together
+  notion_read,     // searches or reads what the owner shared with keel in Notion
+  notion_write,    // a page in the owner's Notion
 };
 
 enum class Verdict { allow, ask, deny };

@@ -13,20 +13,23 @@ constexpr std::array<Integrity, 4> kIntegrities = {Integrity::owner, Integrity::
                                                    Integrity::paired, Integrity::web};
 constexpr std::array<Confidentiality, 3> kConfidentialities = {
     Confidentiality::open, Confidentiality::personal, Confidentiality::secret};
-constexpr std::array<Sink, 5> kSinks = {Sink::none, Sink::file_read, Sink::memory_write,
-                                        Sink::fetch_known, Sink::fetch_composed};
+constexpr std::array<Sink, 7> kSinks = {Sink::none,        Sink::file_read,      Sink::memory_write,
+                                        Sink::fetch_known, Sink::fetch_composed, Sink::notion_read,
+                                        Sink::notion_write};
 
 constexpr Verdict A = Verdict::allow;
 constexpr Verdict Q = Verdict::ask;
 
 // The whole policy, written a second time: [sink][integrity][confidentiality]. Whoever changes the
 // one changes the other on purpose.
-constexpr Verdict kExpected[5][4][3] = {
+constexpr Verdict kExpected[7][4][3] = {
     /* none           */ {{A, A, A}, {A, A, A}, {A, A, A}, {A, A, A}},
     /* file_read      */ {{A, A, A}, {A, A, A}, {A, A, A}, {A, A, A}},
     /* memory_write   */ {{A, A, A}, {A, A, A}, {A, A, A}, {A, A, A}},
     /* fetch_known    */ {{A, A, A}, {A, A, A}, {A, A, A}, {A, A, A}},
     /* fetch_composed */ {{A, Q, Q}, {A, Q, Q}, {A, Q, Q}, {A, Q, Q}},
+    /* notion_read    */ {{A, A, A}, {A, A, A}, {A, A, A}, {A, A, A}},
+    /* notion_write   */ {{A, A, A}, {A, A, A}, {Q, Q, Q}, {Q, Q, Q}},
 };
 
 TEST(PolicyTest, EveryCellIsAsWritten) {
