@@ -278,18 +278,14 @@ Status Memory::set_alias(std::string_view term, std::string_view expands_to, dou
   if (!(weight >= 0.0 && weight <= 1.0))
     return fail(Code::invalid_argument, "The weight of an alias is a number from 0 to 1.");
   return state_->database.write([&](Connection& connection) -> Status {
+    // First, so that the change is recorded with the number of the corpus it makes.
+    TRY(change_corpus(connection, {1, 0, 0, 0}));
     Statement put = TRY(connection.prepare(
         "INSERT INTO alias(term, expands_to, weight, source, enabled) VALUES(?1, ?2, ?3, 'owner', "
         "?3 > 0) "
         "ON CONFLICT(term, expands_to) DO UPDATE SET weight = ?3, enabled = ?3 > 0"));
     for (const Word& word : to)
       TRY(put.bind(1, from[0].stem).bind(2, word.stem).bind(3, weight).run());
-    TRY(change_corpus(connection, {1, 0, 0, 0}));
-    Statement event = TRY(connection.prepare(
-        "INSERT OR REPLACE INTO alias_event(seq, term, expands_to, weight) SELECT seq, ?1, ?2, ?3 "
-        "FROM corpus"));
-    for (const Word& word : to)
-      TRY(event.bind(1, from[0].stem).bind(2, word.stem).bind(3, weight).run());
     return {};
   });
 }

@@ -125,6 +125,7 @@ struct Asked {
   std::int64_t seq = 0;
   Query query;
   bool same_ranker = true;
+  bool complete = true;  // all that a replay needs was recorded
 };
 
 Result<Asked> asked(Connection& connection, const Retrieval& then) {
@@ -140,6 +141,7 @@ Result<Asked> asked(Connection& connection, const Retrieval& then) {
   out.query.text = then.query;
   out.query.trigger = then.trigger;
   out.query.session = select.text(2);
+  out.complete = options.contains("limit");
   out.query.limit = static_cast<int>(json_int_or(options, "limit", 10));
   out.query.trusted_only = json_bool_or(options, "trusted_only", then.trigger == "turn");
   out.query.min_share = json_number_or(options, "min_share", -1.0);
@@ -152,6 +154,9 @@ Result<std::vector<std::string>> notes_on(Connection& connection, const Asked& a
                                           const Retrieval& then) {
   std::vector<std::string> notes;
   if (!asked.same_ranker) notes.emplace_back("It was asked of another version of the ranker.");
+  if (!asked.complete)
+    notes.emplace_back(
+        "It comes from an export or an older keel, which kept less than a replay needs.");
   if (then.query.size() + 4 >= limits::memory_query_kept_bytes)
     notes.emplace_back("Of its long question only the beginning is kept.");
   Statement gone = TRY(connection.prepare("SELECT count(*) FROM tombstone WHERE seq > ?1"));

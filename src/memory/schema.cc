@@ -212,6 +212,14 @@ CREATE TABLE alias_event(
   PRIMARY KEY(seq, term, expands_to)) WITHOUT ROWID;
 INSERT INTO alias_event(seq, term, expands_to, weight)
   SELECT 0, term, expands_to, weight FROM alias WHERE enabled = 1;
+CREATE TRIGGER alias_added AFTER INSERT ON alias BEGIN
+  INSERT OR REPLACE INTO alias_event(seq, term, expands_to, weight)
+    SELECT seq, new.term, new.expands_to, iif(new.enabled, new.weight, 0) FROM corpus;
+END;
+CREATE TRIGGER alias_changed AFTER UPDATE ON alias BEGIN
+  INSERT OR REPLACE INTO alias_event(seq, term, expands_to, weight)
+    SELECT seq, new.term, new.expands_to, iif(new.enabled, new.weight, 0) FROM corpus;
+END;
 )sql";
 
 }  // namespace keel::memory
