@@ -91,8 +91,7 @@ Result<std::vector<Listed>> read_lists(Connection& connection, std::vector<Term>
 // Adds sorted lists to sorted sums.
 class Sums {
  public:
-  Sums(const Saturation& saturation, bool trusted_only)
-      : saturation_(saturation), trusted_only_(trusted_only) {}
+  explicit Sums(const Saturation& saturation) : saturation_(saturation) {}
 
   Status add(const Term& term, const Listed& list) {
     fresh_.clear();
@@ -145,7 +144,6 @@ class Sums {
   }
 
   const Saturation& saturation_;
-  bool trusted_only_;
   std::vector<Sum> sums_, fresh_, merged_;
 };
 
@@ -197,7 +195,7 @@ Result<Scan> scan(Connection& connection, std::vector<Term>& terms, const Corpus
                   bool trusted_only) {
   std::vector<Listed> lists = TRY(read_lists(connection, terms, corpus));
   const Saturation saturation(corpus);
-  Sums sums(saturation, trusted_only);
+  Sums sums(saturation);
   // Short lists first: what was merged is read again with each further list. Words of time last:
   // they only add to what is there.
   std::stable_sort(lists.begin(), lists.end(), [&](const Listed& a, const Listed& b) {
