@@ -1,9 +1,13 @@
 #include "app/assembly.h"
 
+#include "account/budget.h"
+#include "account/egress.h"
+#include "account/schema.h"
+#include "account/usage.h"
 #include "agent/agent.h"
 #include "app/setup.h"
 #include "memory/memory.h"
-#include "model/router.h"
+#include "model/route/router.h"
 #include "net/client.h"
 #include "store/database.h"
 #include "store/journal.h"
@@ -26,7 +30,12 @@ Result<std::unique_ptr<Assembly>> Assembly::open(const config::Config& config, E
   options.migrations = memory::migrations();
   for (store::Migration& migration : store::journal_migrations())
     options.migrations.push_back(std::move(migration));
+  for (store::Migration& migration : account::migrations())
+    options.migrations.push_back(std::move(migration));
   made->database_ = TRY(store::Database::open(options));
+  made->ledger_ = std::make_unique<account::EgressLedger>(*made->database_, made->clock_);
+  made->usage_ = std::make_unique<account::Usage>(*made->database_, made->clock_);
+  if (made->lock_) TRY(account::recover(*made->database_, made->clock_));
   made->memory_ = std::make_unique<memory::Memory>(*made->database_, made->clock_);
   // Who the agent is stands in pages from the first start on, where the owner can change it.
   TRY(made->memory_->ensure_identity(config.agent_name));
@@ -39,15 +48,18 @@ Status Assembly::open_tools() {
   net::ClientOptions options;
   options.user_agent = "keel/" KEEL_VERSION;
   options.allowed_private = config_.allowed_private;
+  options.ledger = ledger_.get();
   net_ = std::make_unique<net::Client>(std::move(options));
   tools_ = std::make_unique<tool::Registry>();
   return add_tools(*tools_);
 }
 
 Status Assembly::open_agent() {
-  router_ = std::make_unique<model::Router>();
+  const account::BudgetLimits limits{config_.route.budget_usd_per_day,
+                                     config_.route.budget_usd_per_turn};
+  budget_ = std::make_unique<account::Budget>(*database_, clock_, limits);
+  router_ = std::make_unique<model::Router>(clock_, config_.route, budget_.get());
   TRY(add_models(config_, *router_, *net_));
-  if (!config_.route.default_model.empty()) router_->set_default(config_.route.default_model);
   agent_ = std::make_unique<agent::Agent>(agent::AgentParts{
       clock_, *database_, *memory_, *router_, *tools_, *net_, config_.agent_name, config_.folders,
       /*compacts=*/true});

@@ -9,6 +9,11 @@
 #include "config/config.h"
 #include "rt/fd.h"
 
+namespace keel::account {
+class Budget;
+class EgressLedger;
+class Usage;
+}  // namespace keel::account
 namespace keel::agent {
 class Agent;
 }
@@ -47,6 +52,8 @@ class Assembly {
   const Clock& clock() const { return clock_; }
   store::Database& database() { return *database_; }
   memory::Memory& memory() { return *memory_; }
+  account::EgressLedger& ledger() { return *ledger_; }
+  account::Usage& usage() { return *usage_; }
   net::Client& net() { return *net_; }
   tool::Registry& tools() { return *tools_; }
   model::Router& router() { return *router_; }
@@ -62,6 +69,9 @@ class Assembly {
   rt::Fd lock_;
   std::unique_ptr<store::Database> database_;
   std::unique_ptr<memory::Memory> memory_;
+  std::unique_ptr<account::EgressLedger> ledger_;
+  std::unique_ptr<account::Usage> usage_;
+  std::unique_ptr<account::Budget> budget_;
   std::unique_ptr<net::Client> net_;
   std::unique_ptr<tool::Registry> tools_;
   std::unique_ptr<model::Router> router_;

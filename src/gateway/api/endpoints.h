@@ -12,10 +12,11 @@
 #include <mutex>
 #include <string>
 
+#include "account/usage.h"
 #include "gateway/api/answer_stream.h"
 #include "gateway/api/listing.h"
 #include "gateway/api/request_map.h"
-#include "model/router.h"
+#include "model/route/router.h"
 #include "net/http/server.h"
 #include "rt/thread.h"
 
@@ -27,8 +28,9 @@ http::Response error_response(msg::Dialect dialect, const msg::ApiError& error, 
 class Endpoints {
  public:
   struct Options {
-    bool any_model = false;  // unknown names mean the default model
-    std::string secret;      // of signatures under thoughts
+    bool any_model = false;           // unknown names mean the default model
+    std::string secret;               // of signatures under thoughts
+    account::Usage* usage = nullptr;  // where each answer is recorded; may be none
   };
   Endpoints(model::Router& router, Options options);
   ~Endpoints();
@@ -41,9 +43,13 @@ class Endpoints {
  private:
   struct Call;
   Result<Call> prepare(msg::Dialect dialect, const http::Request& request) const;
-  void stream(const Call& call, http::Responder& responder);
-  void whole(const Call& call, http::Responder& responder);
-  Result<model::Response> generate(const Call& call, const model::Sink& sink, std::stop_token stop);
+  // In the form of the model that was chosen.
+  void take(Call& call, model::Choice choice) const;
+  void stream(Call& call, http::Responder& responder);
+  void whole(Call& call, http::Responder& responder);
+  Result<model::Response> generate(Call& call, const model::Sink& sink, std::stop_token stop);
+  Result<model::Response> ask(Call& call, const model::Sink& sink, std::stop_token stop);
+  void record(const Call& call, const Result<model::Response>& response, double ms);
   void ping_all(std::stop_token stop);
 
   model::Router& router_;
