@@ -1,6 +1,7 @@
 """A service that speaks Anthropic Messages and OpenAI Chat, streamed: it says what a test tells it
 to say, keeps what it is asked, and misbehaves on request."""
 
+import contextlib
 import http.server
 import json
 import threading
@@ -73,6 +74,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.end_headers()
             self.wfile.write(words)
             return
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # a test ended the client
+            self.stream(answer)
+        self.close_connection = True
+
+    def stream(self, answer):
         self.send_response(200)
         self.send_header("content-type", "text/event-stream")
         self.send_header("connection", "close")
@@ -86,7 +92,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
             for data in openai_stream(answer):
                 self.wfile.write(f"data: {json.dumps(data)}\n\n".encode())
             self.wfile.write(b"data: [DONE]\n\n")
-        self.close_connection = True
 
 
 class Upstream:
