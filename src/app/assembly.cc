@@ -15,6 +15,14 @@
 
 namespace keel::app {
 
+std::vector<store::Migration> migrations() {
+  std::vector<store::Migration> all = memory::migrations();
+  for (const auto& room : {store::journal_migrations(), account::migrations()}) {
+    all.insert(all.end(), room.begin(), room.end());
+  }
+  return all;
+}
+
 Assembly::Assembly(config::Config config) : config_(std::move(config)) {}
 
 // The members end in the opposite order of their making: the agent first, the lock last.
@@ -27,11 +35,7 @@ Result<std::unique_ptr<Assembly>> Assembly::open(const config::Config& config, E
   if (serves || extent == Extent::agent) made->lock_ = TRY(lock_home(config, serves));
   store::DatabaseOptions options;
   options.path = config.database_path();
-  options.migrations = memory::migrations();
-  for (store::Migration& migration : store::journal_migrations())
-    options.migrations.push_back(std::move(migration));
-  for (store::Migration& migration : account::migrations())
-    options.migrations.push_back(std::move(migration));
+  options.migrations = migrations();
   made->database_ = TRY(store::Database::open(options));
   made->ledger_ = std::make_unique<account::EgressLedger>(*made->database_, made->clock_);
   made->usage_ = std::make_unique<account::Usage>(*made->database_, made->clock_);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/result.h"
@@ -28,12 +29,16 @@ class Client;
 }
 namespace keel::store {
 class Database;
-}
+struct Migration;
+}  // namespace keel::store
 namespace keel::tool {
 class Registry;
 }
 
 namespace keel::app {
+
+// The tables of every room.
+std::vector<store::Migration> migrations();
 
 class Assembly {
  public:

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/id.h"
 #include "base/limits.h"
 #include "log/log.h"
@@ -90,6 +91,7 @@ struct Endpoints::Call {
   // Whose thoughts are signed: another model may take over before any were shown.
   std::shared_ptr<std::string> signer = std::make_shared<std::string>();
   std::string request_id;
+  std::string same_as;  // the same for requests that one answer can serve; empty: none other
   msg::AnswerStyle style;
   std::size_t losses = 0;
 };
@@ -106,6 +108,7 @@ Counters Endpoints::counters() const {
   counters.answers = answers_;
   counters.failures = failures_;
   counters.cancelled = cancelled_;
+  counters.joined = joined_;
   counters.prompt_tokens = prompt_tokens_;
   counters.cached_tokens = cached_tokens_;
   counters.completion_tokens = completion_tokens_;
@@ -150,6 +153,13 @@ Result<Endpoints::Call> Endpoints::prepare(Dialect dialect, const http::Request&
     };
   }
   take(call, std::move(*choice));
+  // Where chance has no part, the same request gets the same answer. Of a model elsewhere nobody
+  // knows that.
+  if (!call.choice.elsewhere && call.request.sampling.temperature == 0) {
+    const std::string parts[] = {std::string(msg::dialect_name(dialect)), call.choice.name,
+                                 call.map.session, request.body};
+    for (const std::string& part : parts) call.same_as = sha256_hex(call.same_as + part);
+  }
   return call;
 }
 
@@ -202,7 +212,18 @@ Result<model::Response> Endpoints::ask(Call& call, const model::Sink& sink, std:
 Result<model::Response> Endpoints::generate(Call& call, const model::Sink& sink,
                                             std::stop_token stop) {
   const auto begin = std::chrono::steady_clock::now();
-  Result<model::Response> response = ask(call, sink, stop);
+  const Flights::Call make = [&](const model::Sink& told, std::stop_token ended) {
+    return ask(call, told, std::move(ended));
+  };
+  bool joined = false;
+  Result<model::Response> response = call.same_as.empty()
+                                         ? make(sink, stop)
+                                         : flights_.answer(call.same_as, sink, stop, make, joined);
+  if (joined) {
+    ++joined_;
+    log::info("gateway", "api {} had the answer of an equal request", call.request_id);
+    return response;
+  }
   const double ms = ms_between(begin, std::chrono::steady_clock::now());
   record(call, response, ms);
   const bool cancelled =

@@ -14,6 +14,7 @@
 
 #include "account/usage.h"
 #include "gateway/api/answer_stream.h"
+#include "gateway/api/flight.h"
 #include "gateway/api/listing.h"
 #include "gateway/api/request_map.h"
 #include "model/route/router.h"
@@ -57,12 +58,14 @@ class Endpoints {
   std::atomic<std::uint64_t> answers_{0};
   std::atomic<std::uint64_t> failures_{0};
   std::atomic<std::uint64_t> cancelled_{0};
+  std::atomic<std::uint64_t> joined_{0};
   std::atomic<std::uint64_t> prompt_tokens_{0};
   std::atomic<std::uint64_t> cached_tokens_{0};
   std::atomic<std::uint64_t> completion_tokens_{0};
   mutable std::mutex mutex_;
   std::condition_variable_any changed_;
   std::list<std::shared_ptr<LiveAnswer>> live_;
+  Flights flights_;
   rt::Thread pinger_;
 };
 

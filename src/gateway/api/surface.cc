@@ -7,9 +7,9 @@
 
 #include "base/limits.h"
 #include "base/text.h"
-#include "gateway/api/access.h"
 #include "gateway/api/endpoints.h"
 #include "gateway/api/listing.h"
+#include "gateway/door/access.h"
 #include "log/log.h"
 #include "net/http/server.h"
 
