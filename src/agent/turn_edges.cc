@@ -261,6 +261,10 @@ Status Turn::finish(std::string reply) {
 
 // After the reply, so that it delays nothing. What fails here is done again by the next start.
 void Turn::persist() {
+  if (!record_.pages.empty()) {
+    if (Status marked = parts_.memory.mark_cited(record_.retrieval, record_.reply); !marked)
+      log::warn("agent", "turn {}: {}", row_.id, marked.error().text());
+  }
   pending_.delivered = attended_ && is_shown_by_caller(row_.channel);
   pending_.delivered_rows = std::move(delivered_rows_);
   const Result<int> made = make_pages();

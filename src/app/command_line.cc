@@ -173,13 +173,19 @@ void add_memory_reading(CLI::App& group, Commands& commands) {
       ->capture_default_str();
   command->add_flag("--json", search->json, "Print one JSON object");
 
-  auto why = std::make_shared<std::pair<std::string, bool>>();
+  struct Why {
+    std::string turn;
+    bool json = false;
+    bool replay = false;
+  };
+  auto why = std::make_shared<Why>();
   command =
       commands.add(group, "why", "Explain which pages a turn was given, and why", "keel memory why",
-                   [why] { return memory_why_command(why->first, why->second); });
-  command->add_option("turn", why->first, "Id of a turn or retrieval; the newest turn without it")
+                   [why] { return memory_why_command(why->turn, why->json, why->replay); });
+  command->add_option("turn", why->turn, "Id of a turn or retrieval; the newest turn without it")
       ->type_name("ID");
-  command->add_flag("--json", why->second, "Print one JSON object");
+  command->add_flag("--json", why->json, "Print one JSON object");
+  command->add_flag("--replay", why->replay, "Ask again of the memory as it was, and compare");
 
   auto show = std::make_shared<std::pair<std::string, bool>>();
   command = commands.add(group, "show", "Show one page", "keel memory show 01JD5",

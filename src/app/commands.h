@@ -109,7 +109,7 @@ int memory_alias_command(const MemoryAliasArguments& arguments);
 int memory_pin_command(const std::string& id, bool pinned);
 int memory_add_command(const MemoryAddArguments& arguments);
 int memory_search_command(const MemorySearchArguments& arguments);
-int memory_why_command(const std::string& turn, bool json);
+int memory_why_command(const std::string& turn, bool json, bool replay);
 int memory_show_command(const std::string& id, bool json);
 int memory_list_command(const std::string& kind, int limit, bool json);
 int memory_forget_command(const std::string& id);

@@ -86,7 +86,25 @@ Status search(const MemorySearchArguments& arguments) {
   return {};
 }
 
-Status why(std::string turn, bool json) {
+// Each retrieval of the turn asked again of the memory as it was.
+Status replay(memory::Memory& memory, const std::vector<memory::Retrieval>& retrievals, bool json) {
+  Json list = Json::array();
+  bool same = true;
+  for (const memory::Retrieval& retrieval : retrievals) {
+    const memory::Replay again = TRY(memory.replay(retrieval.id));
+    same = same && again.same;
+    list.push_back({{"retrieval", retrieval.id},
+                    {"same", again.same},
+                    {"notes", again.notes},
+                    {"then", memory::search_json(again.then)["results"]},
+                    {"now", memory::search_json(again.now)["results"]}});
+    if (!json) print(memory::replay_text(again));
+  }
+  if (json) print_json({{"same", same}, {"retrievals", std::move(list)}});
+  return {};
+}
+
+Status why(std::string turn, bool json, bool again) {
   std::unique_ptr<Assembly> assembly = TRY(open_memory());
   if (turn.empty()) turn = TRY(assembly->memory().latest_turn());
   if (turn.empty()) {
@@ -94,13 +112,13 @@ Status why(std::string turn, bool json) {
                 "Talk first: keel chat");
   }
   std::vector<memory::Retrieval> retrievals = TRY(assembly->memory().why(turn));
+  if (again) return replay(assembly->memory(), retrievals, json);
   if (!json) {
     print(memory::why_text(retrievals));
     return {};
   }
   Json list = Json::array();
-  for (const memory::Retrieval& retrieval : retrievals)
-    list.push_back(memory::search_json(retrieval));
+  for (const memory::Retrieval& retrieval : retrievals) list.push_back(memory::why_json(retrieval));
   print_json({{"turn", turn}, {"retrievals", std::move(list)}});
   return {};
 }
@@ -144,8 +162,8 @@ int memory_add_command(const MemoryAddArguments& arguments) {
 int memory_search_command(const MemorySearchArguments& arguments) {
   return report(search(arguments));
 }
-int memory_why_command(const std::string& turn, bool json) {
-  return report(why(turn, json));
+int memory_why_command(const std::string& turn, bool json, bool replay) {
+  return report(why(turn, json, replay));
 }
 int memory_show_command(const std::string& id, bool json) {
   return report(show(id, json));

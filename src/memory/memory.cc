@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <utility>
 
 #include "base/id.h"
@@ -14,6 +15,7 @@
 #include "memory/rank/audit.h"
 #include "memory/rank/index.h"
 #include "memory/rank/ranker.h"
+#include "memory/replay.h"
 #include "memory/revisions.h"
 #include "memory/schema.h"
 #include "memory/text/sentences.h"
@@ -26,7 +28,7 @@ using store::Connection;
 using store::Statement;
 
 std::vector<store::Migration> migrations() {
-  return {{"memory", 1, kSchema1}, {"memory", 2, kSchema2}};
+  return {{"memory", 1, kSchema1}, {"memory", 2, kSchema2}, {"memory", 3, kSchema3}};
 }
 
 bool has_tag(const Page& page, const std::vector<std::string>& tags) {
@@ -55,13 +57,29 @@ std::vector<NewPage> significant(std::string_view owner_text, std::string_view t
 struct Memory::State {
   store::Database& database;
   const Clock& clock;
+  std::atomic<bool> is_ready = false;
+
+  // An index of an older keel, or none yet, is made before anything asks it or adds to it.
+  Status ready() {
+    if (is_ready) return {};
+    const bool current =
+        TRY(database.read([](Connection& connection) { return is_current(connection); }));
+    if (!current) {
+      TRY(database.write([](Connection& connection) -> Status {
+        return TRY(is_current(connection)) ? Status{} : index_everything(connection);
+      }));
+    }
+    is_ready = true;
+    return {};
+  }
 };
 
 Memory::Memory(store::Database& database, const Clock& clock)
-    : state_(std::make_unique<State>(State{database, clock})) {}
+    : state_(std::unique_ptr<State>(new State{database, clock})) {}
 Memory::~Memory() = default;
 
 Result<Added> Memory::add(const NewPage& page) {
+  TRY(state_->ready());
   const Draft draft = TRY(make_draft(page));
   const WallMs now = state_->clock.wall_ms();
   return state_->database.write([&](Connection& connection) -> Result<Added> {
@@ -83,6 +101,7 @@ bool is_of_the_page(Code code) {
 }  // namespace
 
 Result<std::vector<Result<Added>>> Memory::add_all(std::span<const NewPage> pages) {
+  TRY(state_->ready());
   std::vector<Result<Draft>> drafts;
   drafts.reserve(pages.size());
   for (const NewPage& page : pages) drafts.push_back(make_draft(page));
@@ -108,6 +127,7 @@ Result<std::vector<Result<Added>>> Memory::add_all(std::span<const NewPage> page
 }
 
 Result<std::vector<Result<Page>>> Memory::restore_all(std::span<const History> pages) {
+  TRY(state_->ready());
   using Outcomes = std::vector<Result<Page>>;
   return state_->database.write([&](Connection& connection) -> Result<Outcomes> {
     Outcomes outcomes;
@@ -136,6 +156,7 @@ Result<std::vector<Page>> Memory::list(std::string_view kind, int limit) {
 }
 
 Result<std::string> Memory::forget(std::string_view id_or_prefix) {
+  TRY(state_->ready());
   const WallMs now = state_->clock.wall_ms();
   const Forgotten gone =
       TRY(state_->database.write([&](Connection& connection) -> Result<Forgotten> {
@@ -178,6 +199,7 @@ NewPage content_of(const Page& page) {
 
 Result<Page> Memory::edit(std::string_view id, const NewPage& changed, std::string_view by) {
   TRY(check_by(by));
+  TRY(state_->ready());
   const WallMs now = state_->clock.wall_ms();
   return state_->database.write([&](Connection& connection) -> Result<Page> {
     const Stored stored = TRY(find_page(connection, id));
@@ -196,6 +218,7 @@ Result<Page> Memory::edit(std::string_view id, const NewPage& changed, std::stri
 Result<Page> Memory::replace(std::string_view id, const NewPage& whole, std::string_view by,
                              std::string_view reason) {
   TRY(check_by(by));
+  TRY(state_->ready());
   const WallMs now = state_->clock.wall_ms();
   return state_->database.write([&](Connection& connection) -> Result<Page> {
     const Stored stored = TRY(find_page(connection, id));
@@ -220,6 +243,7 @@ Result<Page> Memory::replace(std::string_view id, const NewPage& whole, std::str
 }
 
 Result<Page> Memory::pin(std::string_view id, bool pinned) {
+  TRY(state_->ready());
   const WallMs now = state_->clock.wall_ms();
   return state_->database.write([&](Connection& connection) -> Result<Page> {
     const Stored stored = TRY(find_page(connection, id));
@@ -261,27 +285,34 @@ Status Memory::set_alias(std::string_view term, std::string_view expands_to, dou
   if (!(weight >= 0.0 && weight <= 1.0))
     return fail(Code::invalid_argument, "The weight of an alias is a number from 0 to 1.");
   return state_->database.write([&](Connection& connection) -> Status {
+    // First, so that the change is recorded with the number of the corpus it makes.
+    TRY(change_corpus(connection, {1, 0, 0, 0}));
     Statement put = TRY(connection.prepare(
         "INSERT INTO alias(term, expands_to, weight, source, enabled) VALUES(?1, ?2, ?3, 'owner', "
         "?3 > 0) "
         "ON CONFLICT(term, expands_to) DO UPDATE SET weight = ?3, enabled = ?3 > 0"));
     for (const Word& word : to)
       TRY(put.bind(1, from[0].stem).bind(2, word.stem).bind(3, weight).run());
-    return change_corpus(connection, {1, 0, 0, 0});
+    return {};
   });
 }
 
 Status Memory::verify() {
-  return state_->database.read(
-      [](Connection& connection) -> Status { return verify_revisions(connection); });
+  return state_->database.read([](Connection& connection) -> Status {
+    TRY(verify_revisions(connection));
+    return TRY(is_current(connection)) ? check_index(connection) : Status{};
+  });
 }
 
 Result<Retrieval> Memory::search(const Query& query) {
   const auto started = state_->clock.steady();
-  Ranked ranked = TRY(state_->database.read(
-      [&](Connection& connection) -> Result<Ranked> { return rank(connection, query); }));
-  const double took_ms = ms_between(started, state_->clock.steady());
   const WallMs now = state_->clock.wall_ms();
+  Query whole = query;
+  if (whole.now_ms == 0) whole.now_ms = now;
+  TRY(state_->ready());
+  Ranked ranked = TRY(state_->database.read(
+      [&](Connection& connection) -> Result<Ranked> { return rank(connection, whole); }));
+  const double took_ms = ms_between(started, state_->clock.steady());
   ranked.retrieval.id = make_ulid(now);
   ranked.retrieval.at_ms = now;
   TRY(state_->database.write([&](Connection& connection) -> Status {
@@ -294,6 +325,12 @@ Result<Retrieval> Memory::search(const Query& query) {
 Result<std::vector<Retrieval>> Memory::why(std::string_view turn_or_retrieval) {
   return state_->database.read([&](Connection& connection) -> Result<std::vector<Retrieval>> {
     return read_retrievals(connection, turn_or_retrieval);
+  });
+}
+
+Result<Replay> Memory::replay(std::string_view retrieval) {
+  return state_->database.read([&](Connection& connection) -> Result<Replay> {
+    return replay_retrieval(connection, migrations(), retrieval);
   });
 }
 
@@ -312,6 +349,11 @@ Status Memory::mark_injected(std::string_view retrieval, const std::vector<std::
   });
 }
 
+Status Memory::mark_cited(std::string_view retrieval, std::string_view answer) {
+  return state_->database.write(
+      [&](Connection& connection) -> Status { return write_cited(connection, retrieval, answer); });
+}
+
 Result<std::string> Memory::identity_text(std::string_view agent_name,
                                           const std::vector<std::string>& without_tags) {
   return state_->database.read([&](Connection& connection) -> Result<std::string> {
@@ -322,6 +364,7 @@ Result<std::string> Memory::identity_text(std::string_view agent_name,
 Status Memory::ensure_identity(std::string_view agent_name) {
   // Every start asks; none but the first has to wait for the writer.
   if (!TRY(list("persona", 1)).empty()) return {};
+  TRY(state_->ready());
   const WallMs now = state_->clock.wall_ms();
   return state_->database.write([&](Connection& connection) -> Status {
     if (!TRY(list_pages(connection, "persona", 1)).empty()) return {};

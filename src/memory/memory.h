@@ -108,6 +108,14 @@ struct History {
   std::vector<Revision> revisions;  // oldest first, all of one page; seq is given anew
 };
 
+// A retrieval asked again of the corpus as it was then.
+struct Replay {
+  Retrieval then;
+  Retrieval now;
+  bool same = false;               // the same pages in the same order with the same scores
+  std::vector<std::string> notes;  // what is known to make a difference
+};
+
 class Memory {
  public:
   Memory(store::Database& database, const Clock& clock);
@@ -155,10 +163,15 @@ class Memory {
   Result<Retrieval> search(const Query& query);
   // The stored retrievals of a turn, or one by its id; oldest first.
   Result<std::vector<Retrieval>> why(std::string_view turn_or_retrieval);
+  // Asks a retrieval again of the corpus as it was, built from the revisions.
+  Result<Replay> replay(std::string_view retrieval);
   // The newest turn that has a retrieval; empty if none.
   Result<std::string> latest_turn();
   // Marks pages of a retrieval as shown to the model.
   Status mark_injected(std::string_view retrieval, const std::vector<std::string>& page_ids);
+  // Marks those of them that the answer made use of: a telling word of the page that was not in the
+  // question stands in the answer.
+  Status mark_cited(std::string_view retrieval, std::string_view answer);
 
   // The text of identity for the frozen prefix: name, character and standing wishes from the
   // persona pages, in the same bytes for the same pages, whatever the model. Pages with one of the

@@ -37,15 +37,17 @@ std::string sum_text(const Retrieval& retrieval, const Hit& hit) {
 std::string term_line(const Retrieval& retrieval, const QueryTerm& term) {
   std::string text = printable(term.surface);
   if (term.surface != term.term) text += fmt::format(" (stem {})", printable(term.term));
-  if (term.source != "literal") text += fmt::format(" (form, weight {:.1f})", term.weight);
+  if (term.source != "literal")
+    text += fmt::format(" ({}, weight {:.1f})", term.source, term.weight);
   return text +
          fmt::format(": in {} of {} page(s), idf {:.2f}", term.df, retrieval.pages, term.idf);
 }
 
 void append_hit(std::string& out, const Retrieval& retrieval, const Hit& hit, std::size_t rank) {
-  out += fmt::format("  {}. {}  [{}{}]{}\n", rank, printable(hit.title), hit.page_id,
+  out += fmt::format("  {}. {}  [{}{}]{}{}\n", rank, printable(hit.title), hit.page_id,
                      hit.origin == "owner" ? "" : ", " + hit.origin,
-                     hit.injected ? "  shown to the model" : "");
+                     hit.injected ? "  shown to the model" : "",
+                     hit.cited ? ", used in the answer" : "");
   out += fmt::format("     {}\n", sum_text(retrieval, hit));
 }
 
@@ -54,7 +56,7 @@ std::string unmatched(const Retrieval& retrieval) {
   for (const QueryTerm& term : retrieval.terms) {
     if (term.source == "literal") words.push_back(printable(term.surface));
   }
-  return words.empty() ? "the question has no word to look for" : join(words, ", ");
+  return words.empty() ? "none, the question has no word to look for" : join(words, ", ");
 }
 
 void append_retrieval(std::string& out, const Retrieval& r) {
@@ -67,7 +69,7 @@ void append_retrieval(std::string& out, const Retrieval& r) {
     out += fmt::format("  left out: {} more words, among them {}\n", r.left_out_count,
                        printable(join(r.left_out, ", "), kShownBytes));
   if (r.hits.empty()) {
-    out += fmt::format("nothing matched: {}\n", unmatched(r));
+    out += fmt::format("nothing matched: terms {}\n", unmatched(r));
   } else {
     out += "found:\n";
     for (std::size_t i = 0; i < r.hits.size(); ++i) append_hit(out, r, r.hits[i], i + 1);
@@ -108,6 +110,48 @@ Json search_json(const Retrieval& retrieval) {
               {"retrieval", retrieval.id},
               {"terms", std::move(terms)},
               {"results", std::move(results)}};
+}
+
+Json why_json(const Retrieval& retrieval) {
+  Json out = search_json(retrieval);
+  out["trigger"] = retrieval.trigger;
+  out["turn"] = retrieval.turn;
+  out["at"] = iso_time(retrieval.at_ms);
+  out["pages"] = retrieval.pages;
+  out["corpus_seq"] = retrieval.corpus_seq;
+  for (std::size_t i = 0; i < retrieval.hits.size(); ++i) {
+    out["results"][i]["origin"] = retrieval.hits[i].origin;
+    out["results"][i]["injected"] = retrieval.hits[i].injected;
+    out["results"][i]["cited"] = retrieval.hits[i].cited;
+  }
+  Json held = Json::array();
+  for (const Hit& hit : retrieval.held_back) {
+    Json one = hit_json(hit);
+    one["origin"] = hit.origin;
+    one["reason"] = hit.held_back;
+    held.push_back(std::move(one));
+  }
+  out["held_back"] = std::move(held);
+  return out;
+}
+
+std::string replay_text(const Replay& replay) {
+  std::string out = fmt::format("{}  {}\nasked: {}\n", iso_time(replay.then.at_ms), replay.then.id,
+                                printable(replay.then.query, kShownBytes));
+  const auto list = [&](const char* title, const std::vector<Hit>& hits) {
+    out += fmt::format("{}\n", title);
+    for (std::size_t i = 0; i < hits.size(); ++i)
+      out += fmt::format("  {}. {:.4f}  {}  {}\n", i + 1, hits[i].score, hits[i].page_id,
+                         printable(hits[i].title));
+  };
+  if (replay.same) {
+    list("asked again of the memory as it was: the same pages, order and scores", replay.now.hits);
+  } else {
+    list("found then:", replay.then.hits);
+    list("found now, of the memory as it was:", replay.now.hits);
+  }
+  for (const std::string& note : replay.notes) out += note + "\n";
+  return out;
 }
 
 Json page_json(const Page& page) {

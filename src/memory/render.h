@@ -21,5 +21,10 @@ Json page_json(const Page& page);
 // What was asked, the terms, each hit with its sum written out, what was shown to the model, and
 // what was not and why.
 std::string why_text(const std::vector<Retrieval>& retrievals);
+// Whether the list came out the same, and the two lists where it did not.
+std::string replay_text(const Replay& replay);
+// One retrieval of `why --json`: search_json with when and why it was asked, what was shown to the
+// model (injected), used by the answer (cited), and held back with the reason.
+Json why_json(const Retrieval& retrieval);
 
 }  // namespace keel::memory

@@ -105,7 +105,7 @@ TEST_F(AuditTest, why_text_writes_the_sum_out) {
 
 TEST_F(AuditTest, why_text_says_so_when_nothing_matched) {
   const std::string text = why_text({recall("Where is the submarine parked?")});
-  EXPECT_THAT(text, HasSubstr("nothing matched: submarine, parked"));
+  EXPECT_THAT(text, HasSubstr("nothing matched: terms submarine, parked"));
   EXPECT_THAT(why_text({recall("is it?")}), HasSubstr("no word to look for"));
   EXPECT_THAT(why_text({}), HasSubstr("not asked"));
 }

@@ -406,4 +406,12 @@ void Database::checkpoint() {
     log::warn("store", "the write-ahead log was not written back: {}", done.error().text());
 }
 
+Result<std::unique_ptr<Connection>> scratch_connection(const std::vector<Migration>& migrations) {
+  TRY(check_sqlite_version(sqlite3_libversion_number(), 1));
+  TRY(check_migrations(migrations));
+  std::unique_ptr<Connection> connection = TRY(open_connection(":memory:", Access::read_write, ""));
+  TRY(migrate(*connection, migrations));
+  return connection;
+}
+
 }  // namespace keel::store

@@ -54,6 +54,11 @@ struct DatabaseOptions {
 // Versions before 3.51.3 can corrupt a database in WAL mode that has more than one connection.
 Status check_sqlite_version(int version_number, int connections);
 
+// A database in this process's memory with the tables of `migrations`, for working out something
+// that is thrown away afterwards. It belongs to the calling thread; every statement is its own
+// transaction.
+Result<std::unique_ptr<Connection>> scratch_connection(const std::vector<Migration>& migrations);
+
 class Database {
  public:
   // Creates the file (0600, in a folder that exists) and migrates it. A file of a newer keel is

@@ -333,5 +333,17 @@ TEST(Database, many_readers_wait_for_their_turn) {
   EXPECT_EQ(done, 600);
 }
 
+TEST(Database, a_scratch_connection_has_the_tables_and_leaves_nothing) {
+  const std::vector<Migration> migrations = {{"notes", 1, "CREATE TABLE note(text TEXT)"}};
+  for (int round = 0; round < 2; ++round) {
+    std::unique_ptr<Connection> scratch = MUST(scratch_connection(migrations));
+    MUST(scratch->execute("INSERT INTO note VALUES('a')"));
+    Statement select = MUST(scratch->prepare("SELECT count(*) FROM note"));
+    ASSERT_TRUE(MUST(select.step()));
+    EXPECT_EQ(select.integer(0), 1);
+  }
+  EXPECT_FALSE(scratch_connection({{"notes", 2, "SELECT 1"}})) << "versions begin with 1";
+}
+
 }  // namespace
 }  // namespace keel::store

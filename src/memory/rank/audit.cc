@@ -2,11 +2,15 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <unordered_set>
 #include <utility>
 
 #include "base/hash.h"
 #include "base/json.h"
+#include "base/limits.h"
 #include "base/text.h"
+#include "memory/text/words.h"
 
 namespace keel::memory {
 namespace {
@@ -20,8 +24,13 @@ Result<std::int64_t> write_head(Connection& connection, const Ranked& ranked,
   Statement insert = TRY(connection.prepare(
       "INSERT INTO retrieval(id, at_ms, session, turn, trigger, query, ranker, params_hash, "
       "corpus_seq, pages, "
-      "candidates, left_out, left_out_count, took_us, empty) "
-      "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"));
+      "candidates, left_out, left_out_count, took_us, empty, options) "
+      "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)"));
+  const Json options{{"limit", ranked.query.limit},
+                     {"trusted_only", ranked.query.trusted_only},
+                     {"min_share", ranked.query.min_share},
+                     {"now_ms", ranked.query.now_ms}};
+  insert.bind(16, dump_json(options));
   insert.bind(1, r.id).bind(2, r.at_ms).bind(3, session).bind(4, r.turn).bind(5, r.trigger);
   insert.bind(6, r.query).bind(7, kRanker).bind(8, sha256_hex(ranker_parameters()));
   insert.bind(9, ranked.corpus.seq).bind(10, r.pages).bind(11, ranked.candidates);
@@ -85,7 +94,7 @@ Status read_hits(Connection& connection, std::int64_t number, Retrieval& retriev
   {
     Statement select =
         TRY(connection.prepare("SELECT page_id, segment, rev, title, snippet, origin, score, "
-                               "injected, held_back FROM retrieval_hit "
+                               "injected, held_back, cited FROM retrieval_hit "
                                "WHERE retrieval = ?1 ORDER BY ord"));
     select.bind(1, number);
     while (TRY(select.step())) {
@@ -99,6 +108,7 @@ Status read_hits(Connection& connection, std::int64_t number, Retrieval& retriev
       hit.score = select.real(6);
       hit.injected = select.integer(7) != 0;
       hit.held_back = select.text(8);
+      hit.cited = select.integer(9) != 0;
       hits.push_back(std::move(hit));
     }
   }
@@ -137,7 +147,7 @@ Result<std::vector<Retrieval>> read_retrievals(Connection& connection,
   {
     Statement select =
         TRY(connection.prepare("SELECT number, id, query, trigger, turn, at_ms, pages, left_out, "
-                               "left_out_count FROM retrieval "
+                               "left_out_count, corpus_seq FROM retrieval "
                                "WHERE id = ?1 OR (turn = ?1 AND turn <> '') ORDER BY number"));
     select.bind(1, turn_or_retrieval);
     while (TRY(select.step())) {
@@ -152,6 +162,7 @@ Result<std::vector<Retrieval>> read_retrievals(Connection& connection,
         if (word.is_string()) r.left_out.push_back(word.get<std::string>());
       }
       r.left_out_count = select.integer(8);
+      r.corpus_seq = select.integer(9);
       rows.emplace_back(select.integer(0), std::move(r));
     }
   }
@@ -175,6 +186,50 @@ Status write_injected(Connection& connection, std::string_view retrieval,
       return fail(Code::not_found, fmt::format("Retrieval {} did not return page {}.",
                                                printable(retrieval, 40), printable(id, 40)));
   }
+  return {};
+}
+
+namespace {
+
+std::unordered_set<std::string> telling_words(std::string_view text) {
+  std::unordered_set<std::string> stems;
+  for (const Word& word : words_of(text, Use::query)) {
+    if (class_of(word) == WordClass::strong) stems.insert(word.stem);
+  }
+  return stems;
+}
+
+}  // namespace
+
+Status write_cited(Connection& connection, std::string_view retrieval, std::string_view answer) {
+  std::int64_t number = 0;
+  std::unordered_set<std::string> asked;
+  {
+    Statement select = TRY(connection.prepare("SELECT number, query FROM retrieval WHERE id = ?1"));
+    select.bind(1, retrieval);
+    if (!TRY(select.step())) return {};
+    number = select.integer(0);
+    asked = telling_words(select.text(1));
+  }
+  const std::unordered_set<std::string> said =
+      telling_words(answer.substr(0, limits::memory_query_bytes));
+  std::vector<std::int64_t> cited;
+  {
+    Statement select = TRY(connection.prepare(
+        "SELECT h.ord, p.title || char(10) || p.body FROM retrieval_hit h JOIN page p ON p.id = "
+        "h.page_id WHERE h.retrieval = ?1 AND h.injected = 1"));
+    select.bind(1, number);
+    while (TRY(select.step())) {
+      const std::unordered_set<std::string> words = telling_words(select.text(1));
+      const bool used = std::any_of(words.begin(), words.end(), [&](const std::string& word) {
+        return said.contains(word) && !asked.contains(word);
+      });
+      if (used) cited.push_back(select.integer(0));
+    }
+  }
+  Statement update = TRY(
+      connection.prepare("UPDATE retrieval_hit SET cited = 1 WHERE retrieval = ?1 AND ord = ?2"));
+  for (const std::int64_t ord : cited) TRY(update.bind(1, number).bind(2, ord).run());
   return {};
 }
 

@@ -20,5 +20,8 @@ Result<std::vector<Retrieval>> read_retrievals(store::Connection& connection,
                                                std::string_view turn_or_retrieval);
 Status write_injected(store::Connection& connection, std::string_view retrieval,
                       const std::vector<std::string>& page_ids);
+// Of the injected pages, those of which the answer holds a telling word that the question did not.
+Status write_cited(store::Connection& connection, std::string_view retrieval,
+                   std::string_view answer);
 
 }  // namespace keel::memory
