@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <utility>
 
 #include "base/id.h"
@@ -26,7 +27,7 @@ using store::Connection;
 using store::Statement;
 
 std::vector<store::Migration> migrations() {
-  return {{"memory", 1, kSchema1}, {"memory", 2, kSchema2}};
+  return {{"memory", 1, kSchema1}, {"memory", 2, kSchema2}, {"memory", 3, kSchema3}};
 }
 
 std::vector<NewPage> significant(std::string_view owner_text, std::string_view turn) {
@@ -48,13 +49,29 @@ std::vector<NewPage> significant(std::string_view owner_text, std::string_view t
 struct Memory::State {
   store::Database& database;
   const Clock& clock;
+  std::atomic<bool> is_ready = false;
+
+  // An index of an older keel, or none yet, is made before anything asks it or adds to it.
+  Status ready() {
+    if (is_ready) return {};
+    const bool current =
+        TRY(database.read([](Connection& connection) { return is_current(connection); }));
+    if (!current) {
+      TRY(database.write([](Connection& connection) -> Status {
+        return TRY(is_current(connection)) ? Status{} : index_everything(connection);
+      }));
+    }
+    is_ready = true;
+    return {};
+  }
 };
 
 Memory::Memory(store::Database& database, const Clock& clock)
-    : state_(std::make_unique<State>(State{database, clock})) {}
+    : state_(new State{database, clock}) {}
 Memory::~Memory() = default;
 
 Result<Added> Memory::add(const NewPage& page) {
+  TRY(state_->ready());
   const Draft draft = TRY(make_draft(page));
   const WallMs now = state_->clock.wall_ms();
   return state_->database.write([&](Connection& connection) -> Result<Added> {
@@ -76,6 +93,7 @@ bool is_of_the_page(Code code) {
 }  // namespace
 
 Result<std::vector<Result<Added>>> Memory::add_all(std::span<const NewPage> pages) {
+  TRY(state_->ready());
   std::vector<Result<Draft>> drafts;
   drafts.reserve(pages.size());
   for (const NewPage& page : pages) drafts.push_back(make_draft(page));
@@ -101,6 +119,7 @@ Result<std::vector<Result<Added>>> Memory::add_all(std::span<const NewPage> page
 }
 
 Result<std::vector<Result<Page>>> Memory::restore_all(std::span<const History> pages) {
+  TRY(state_->ready());
   using Outcomes = std::vector<Result<Page>>;
   return state_->database.write([&](Connection& connection) -> Result<Outcomes> {
     Outcomes outcomes;
@@ -129,6 +148,7 @@ Result<std::vector<Page>> Memory::list(std::string_view kind, int limit) {
 }
 
 Result<std::string> Memory::forget(std::string_view id_or_prefix) {
+  TRY(state_->ready());
   const WallMs now = state_->clock.wall_ms();
   const Forgotten gone =
       TRY(state_->database.write([&](Connection& connection) -> Result<Forgotten> {
@@ -171,6 +191,7 @@ NewPage content_of(const Page& page) {
 
 Result<Page> Memory::edit(std::string_view id, const NewPage& changed, std::string_view by) {
   TRY(check_by(by));
+  TRY(state_->ready());
   const WallMs now = state_->clock.wall_ms();
   return state_->database.write([&](Connection& connection) -> Result<Page> {
     const Stored stored = TRY(find_page(connection, id));
@@ -189,6 +210,7 @@ Result<Page> Memory::edit(std::string_view id, const NewPage& changed, std::stri
 Result<Page> Memory::replace(std::string_view id, const NewPage& whole, std::string_view by,
                              std::string_view reason) {
   TRY(check_by(by));
+  TRY(state_->ready());
   const WallMs now = state_->clock.wall_ms();
   return state_->database.write([&](Connection& connection) -> Result<Page> {
     const Stored stored = TRY(find_page(connection, id));
@@ -213,6 +235,7 @@ Result<Page> Memory::replace(std::string_view id, const NewPage& whole, std::str
 }
 
 Result<Page> Memory::pin(std::string_view id, bool pinned) {
+  TRY(state_->ready());
   const WallMs now = state_->clock.wall_ms();
   return state_->database.write([&](Connection& connection) -> Result<Page> {
     const Stored stored = TRY(find_page(connection, id));
@@ -260,21 +283,32 @@ Status Memory::set_alias(std::string_view term, std::string_view expands_to, dou
         "ON CONFLICT(term, expands_to) DO UPDATE SET weight = ?3, enabled = ?3 > 0"));
     for (const Word& word : to)
       TRY(put.bind(1, from[0].stem).bind(2, word.stem).bind(3, weight).run());
-    return change_corpus(connection, {1, 0, 0, 0});
+    TRY(change_corpus(connection, {1, 0, 0, 0}));
+    Statement event = TRY(connection.prepare(
+        "INSERT OR REPLACE INTO alias_event(seq, term, expands_to, weight) SELECT seq, ?1, ?2, ?3 "
+        "FROM corpus"));
+    for (const Word& word : to)
+      TRY(event.bind(1, from[0].stem).bind(2, word.stem).bind(3, weight).run());
+    return {};
   });
 }
 
 Status Memory::verify() {
-  return state_->database.read(
-      [](Connection& connection) -> Status { return verify_revisions(connection); });
+  return state_->database.read([](Connection& connection) -> Status {
+    TRY(verify_revisions(connection));
+    return TRY(is_current(connection)) ? check_index(connection) : Status{};
+  });
 }
 
 Result<Retrieval> Memory::search(const Query& query) {
   const auto started = state_->clock.steady();
-  Ranked ranked = TRY(state_->database.read(
-      [&](Connection& connection) -> Result<Ranked> { return rank(connection, query); }));
-  const double took_ms = ms_between(started, state_->clock.steady());
   const WallMs now = state_->clock.wall_ms();
+  Query whole = query;
+  if (whole.now_ms == 0) whole.now_ms = now;
+  TRY(state_->ready());
+  Ranked ranked = TRY(state_->database.read(
+      [&](Connection& connection) -> Result<Ranked> { return rank(connection, whole); }));
+  const double took_ms = ms_between(started, state_->clock.steady());
   ranked.retrieval.id = make_ulid(now);
   ranked.retrieval.at_ms = now;
   TRY(state_->database.write([&](Connection& connection) -> Status {
@@ -314,6 +348,7 @@ Result<std::string> Memory::identity_text(std::string_view agent_name) {
 Status Memory::ensure_identity(std::string_view agent_name) {
   // Every start asks; none but the first has to wait for the writer.
   if (!TRY(list("persona", 1)).empty()) return {};
+  TRY(state_->ready());
   const WallMs now = state_->clock.wall_ms();
   return state_->database.write([&](Connection& connection) -> Status {
     if (!TRY(list_pages(connection, "persona", 1)).empty()) return {};

@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "memory/fixture_test.h"
 #include "memory/rank/query.h"
+#include "memory/rank/scan.h"
 #include "memory/text/porter.h"
 
 namespace keel::memory {
@@ -37,6 +38,17 @@ class RankerTest : public TestMemory {
     }
   }
 };
+
+std::string random_text(std::mt19937& random, unsigned words) {
+  static constexpr const char* kWords[] = {"boat",   "went",   "harbour", "time", "children",
+                                           "buying", "我的船", "café",    "the",  "is",
+                                           "run",    "ran",    "2026",    "zeta", "called"};
+  std::string text;
+  for (auto i = random() % words + 1; i > 0; --i)
+    text += random() % 3 ? std::string(kWords[random() % std::size(kWords)]) + " "
+                         : "w" + std::to_string(random() % 40) + (random() % 5 ? " " : ". ");
+  return text;
+}
 
 // ---- what is found
 
@@ -205,19 +217,6 @@ TEST_F(RankerTest, limit_is_kept) {
 
 // ---- properties
 
-std::string random_text(std::mt19937& random, unsigned words) {
-  static constexpr const char* kWords[] = {"boat",   "went",   "harbour", "time", "children",
-                                           "buying", "我的船", "café",    "the",  "is",
-                                           "run",    "ran",    "2026",    "zeta", "called"};
-  std::string text;
-  for (auto i = random() % words + 1; i > 0; --i)
-    text += random() % 3 ? std::string(kWords[random() % std::size(kWords)]) + " "
-                         : "w" + std::to_string(random() % 40) + (random() % 5 ? " " : ". ");
-  return text;
-}
-
-// The score by the documented formula, without the index: every text is tokenised again and every
-// page is looked at.
 TEST_F(RankerTest, every_score_is_the_exact_sum_and_the_order_is_that_of_a_full_scan) {
   std::mt19937 random(11);
   for (int i = 0; i < 150; ++i) {
@@ -250,22 +249,134 @@ TEST_F(RankerTest, every_score_is_the_exact_sum_and_the_order_is_that_of_a_full_
 TEST_F(RankerTest, the_formula_of_the_document_gives_the_stored_values) {
   NewPage page;
   page.title = "Pottery class";
-  page.body = "The pottery class with pottery on Tuesdays";
+  page.body = "Every Tuesday: pottery, and more pottery";
   page.tags = {"pottery"};
+  page.speaker = "Melanie";
+  page.day = "2023-05-08";
+  page.session = "s";
   MUST(memory().add(page));
-  say("Something else entirely here");
-  const Retrieval found = search("pottery");
-  ASSERT_EQ(found.hits.size(), 1u);
-  const double idf = std::log(1.0 + (2 - 1 + 0.5) / 1.5);
-  const double w = 5 * 1 + 4 * 2 + 3 * 1;
-  const double tokens = 2 + 7 + 1, average = (tokens + 8) / 2;
-  const double value = idf * w * 2.2 / (w + 1.2 * (0.25 + 0.75 * tokens / average));
-  ASSERT_EQ(found.hits[0].contributions.size(), 3u);
-  EXPECT_NEAR(found.hits[0].contributions[0].value, value * 5 / w, 1e-12);
-  EXPECT_NEAR(found.hits[0].contributions[1].value, value * 8 / w, 1e-12);
-  EXPECT_EQ(found.hits[0].contributions[1].tf, 2);
-  EXPECT_NEAR(found.hits[0].contributions[2].value, value * 3 / w, 1e-12);
-  EXPECT_NEAR(found.hits[0].score, value, 1e-12);
+  say("Something else entirely here", "s");
+  const Retrieval found = search("pottery Melanie 2023");
+  ASSERT_EQ(found.hits.size(), 2u);
+  const double idf_both = std::log(1.0 + (2 - 2 + 0.5) / 2.5);
+  const double idf_one = std::log(1.0 + (2 - 1 + 0.5) / 1.5);
+  const double tokens = 2 + 6 + 1 + 4, other_tokens = 4 + 6;
+  const double average = (tokens + other_tokens) / 2;
+  const auto value = [&](double idf, double w, double length) {
+    return idf * w * 2.2 / (w + 1.2 * (0.25 + 0.75 * length / average));
+  };
+  const double w = 4 * 2 + 5 * 1 + 3 * 1;
+  const double pottery = value(idf_both, w, tokens);
+  const double speaker = value(idf_one, 1, tokens), day = value(idf_one, 2, tokens);
+  const double other = value(idf_both, 2 * 1.0, other_tokens);
+  const double own = pottery + speaker + day;
+  const std::vector<std::pair<std::string, double>> expected = {{"body", pottery * 8 / w},
+                                                                {"title", pottery * 5 / w},
+                                                                {"tags", pottery * 3 / w},
+                                                                {"speaker", speaker},
+                                                                {"day", day},
+                                                                {"boost", 0.3 * other},
+                                                                {"boost", 0.1 * own},
+                                                                {"boost", 0.1 * own}};
+  const Hit& best = found.hits[0];
+  ASSERT_EQ(best.contributions.size(), expected.size());
+  double sum = 0.0;
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    EXPECT_EQ(best.contributions[i].field, expected[i].first);
+    EXPECT_NEAR(best.contributions[i].value, expected[i].second, 1e-12) << i;
+    sum += expected[i].second;
+  }
+  EXPECT_EQ(best.contributions[0].tf, 2);
+  EXPECT_EQ(best.contributions[5].term, "session");
+  EXPECT_NEAR(best.score, sum, 1e-12);
+  EXPECT_NEAR(found.hits[1].score, other + 0.3 * own, 1e-12);
+}
+
+TEST_F(RankerTest, a_question_lends_twice_to_its_answer_and_farther_pages_lend_less) {
+  say("What is the lighthouse called?", "s");
+  say("Roter Sand.", "s");
+  say("It was built in 1885.", "s");
+  const Retrieval found = search("lighthouse");
+  ASSERT_EQ(found.hits.size(), 3u);
+  EXPECT_EQ(found.hits[1].title, "Roter Sand.");
+  EXPECT_EQ(found.hits[1].contributions[0].tf, 2);
+  EXPECT_EQ(found.hits[2].contributions[0].field, "far");
+}
+
+TEST_F(RankerTest, days_are_found_as_they_are_said) {
+  clock_.advance(std::chrono::milliseconds(1'795'608'000'000 - clock_.wall_ms()));  // 2026-11-25
+  const auto on = [&](const char* day, const char* text) {
+    NewPage page;
+    page.body = text;
+    page.day = day;
+    return MUST(memory().add(page)).page.title;
+  };
+  const std::string may = on("2026-05", "Painted the hull.");
+  const std::string old = on("2025-05-03", "Sailed to Norway.");
+  const std::string eve = on("2026-11-24", "Met Ole at the pier.");
+  on("2024-01-01", "Started a diary.");
+  const auto first = [&](std::string_view question) {
+    const Retrieval found = search(question);
+    return found.hits.empty() ? std::string() : found.hits[0].title;
+  };
+  EXPECT_EQ(first("what happened last May?"), may);
+  EXPECT_EQ(first("what did I do in May 2025"), old);
+  EXPECT_EQ(first("what was on May 3rd, 2025?"), old);
+  EXPECT_EQ(first("2025-05-03"), old);
+  EXPECT_EQ(first("what did I do yesterday?"), eve);
+  EXPECT_EQ(first("and last week?"), eve);
+  EXPECT_EQ(first("what was a day ago?"), eve);
+  const Retrieval recalled = recall("what did I do yesterday?");
+  ASSERT_EQ(recalled.hits.size(), 1u);
+  EXPECT_EQ(recalled.hits[0].title, eve);
+  EXPECT_EQ(recalled.terms.back().source, "date");
+}
+
+TEST_F(RankerTest, a_page_whose_time_is_over_is_held_back_from_turns) {
+  NewPage page;
+  page.body = "The gate code is 4711.";
+  page.valid_to = "2025-12";
+  MUST(memory().add(page));
+  const Retrieval found = recall("what is the gate code");
+  ASSERT_EQ(found.held_back.size(), 1u);
+  EXPECT_EQ(found.held_back[0].held_back, "it was valid until 2025-12");
+  EXPECT_EQ(search("gate code").hits.size(), 1u);
+}
+
+// The lists as they are packed, against a search over every segment's own record.
+TEST_F(RankerTest, packed_lists_say_what_the_segments_say_through_many_changes) {
+  std::mt19937 random(3);
+  std::vector<std::string> ids;
+  for (int round = 0; round < 6; ++round) {
+    std::vector<NewPage> pages(120);
+    for (NewPage& page : pages) {
+      page.body = random_text(random, random() % 20 == 0 ? 900 : 30);
+      page.session = "s" + std::to_string(random() % 5);
+      page.created_ms = 1'700'000'000'000 + static_cast<WallMs>(random() % 1'000'000);
+      page.origin = random() % 4 == 0 ? "untrusted" : "owner";
+    }
+    for (const Result<Added>& added : MUST(memory().add_all(pages))) ids.push_back(added->page.id);
+    for (int i = 0; i < 25; ++i) {
+      const std::string& id = ids[random() % ids.size()];
+      if (!memory().get(id)) continue;
+      if (random() % 2) {
+        MUST(memory().forget(id));
+      } else {
+        NewPage change;
+        change.body = random_text(random, 60);
+        MUST(memory().edit(id, change, "owner"));
+      }
+    }
+    const Status checked = memory().verify();
+    ASSERT_TRUE(checked) << checked.error().text();
+  }
+  EXPECT_GT(count("SELECT count(*) FROM posting"), 50);
+  EXPECT_GT(count("SELECT count(*) FROM segment WHERE packed = 1"), 300);
+  MUST(database().write([](store::Connection& connection) {
+    return connection.execute(
+        "UPDATE posting SET data = x'ffffff' WHERE term = (SELECT max(term) FROM posting)");
+  }));
+  EXPECT_EQ(memory().verify().error().code, Code::corrupt);
 }
 
 TEST_F(RankerTest, no_text_is_a_query_error) {

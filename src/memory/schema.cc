@@ -178,4 +178,40 @@ CREATE TABLE page_event(
 CREATE INDEX page_event_page ON page_event(page);
 )sql";
 
+// The index is made anew from the pages at the next use (rank/index.h).
+const std::string_view kSchema3 = R"sql(
+DROP TABLE memory_vocab;
+DROP TABLE memory_fts;
+DROP TABLE segment;
+CREATE TABLE segment(
+  id INTEGER PRIMARY KEY,
+  page INTEGER NOT NULL REFERENCES page(number) ON DELETE CASCADE,
+  rev INTEGER NOT NULL,
+  seq INTEGER NOT NULL,
+  tokens INTEGER NOT NULL,
+  packed INTEGER NOT NULL DEFAULT 0,
+  text TEXT NOT NULL,
+  words BLOB NOT NULL);
+CREATE INDEX segment_page ON segment(page);
+CREATE INDEX segment_waiting ON segment(id) WHERE packed = 0;
+CREATE TABLE posting(
+  term TEXT NOT NULL,
+  first INTEGER NOT NULL,
+  pages INTEGER NOT NULL,
+  data BLOB NOT NULL,
+  PRIMARY KEY(term, first)) WITHOUT ROWID;
+UPDATE corpus SET segments = 0, tokens = 0;
+ALTER TABLE corpus ADD COLUMN index_version INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE retrieval ADD COLUMN options TEXT NOT NULL DEFAULT '{}';
+
+CREATE TABLE alias_event(
+  seq INTEGER NOT NULL,
+  term TEXT NOT NULL,
+  expands_to TEXT NOT NULL,
+  weight REAL NOT NULL,
+  PRIMARY KEY(seq, term, expands_to)) WITHOUT ROWID;
+INSERT INTO alias_event(seq, term, expands_to, weight)
+  SELECT 0, term, expands_to, weight FROM alias WHERE enabled = 1;
+)sql";
+
 }  // namespace keel::memory

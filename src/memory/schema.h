@@ -7,5 +7,6 @@ namespace keel::memory {
 
 extern const std::string_view kSchema1;
 extern const std::string_view kSchema2;  // what else a page carries; changes that can be followed
+extern const std::string_view kSchema3;  // an index of keel's own in place of FTS5's
 
 }  // namespace keel::memory

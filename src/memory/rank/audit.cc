@@ -20,8 +20,13 @@ Result<std::int64_t> write_head(Connection& connection, const Ranked& ranked,
   Statement insert = TRY(connection.prepare(
       "INSERT INTO retrieval(id, at_ms, session, turn, trigger, query, ranker, params_hash, "
       "corpus_seq, pages, "
-      "candidates, left_out, left_out_count, took_us, empty) "
-      "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"));
+      "candidates, left_out, left_out_count, took_us, empty, options) "
+      "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)"));
+  const Json options{{"limit", ranked.query.limit},
+                     {"trusted_only", ranked.query.trusted_only},
+                     {"min_share", ranked.query.min_share},
+                     {"now_ms", ranked.query.now_ms}};
+  insert.bind(16, dump_json(options));
   insert.bind(1, r.id).bind(2, r.at_ms).bind(3, session).bind(4, r.turn).bind(5, r.trigger);
   insert.bind(6, r.query).bind(7, kRanker).bind(8, sha256_hex(ranker_parameters()));
   insert.bind(9, ranked.corpus.seq).bind(10, r.pages).bind(11, ranked.candidates);
@@ -85,7 +90,7 @@ Status read_hits(Connection& connection, std::int64_t number, Retrieval& retriev
   {
     Statement select =
         TRY(connection.prepare("SELECT page_id, segment, rev, title, snippet, origin, score, "
-                               "injected, held_back FROM retrieval_hit "
+                               "injected, held_back, cited FROM retrieval_hit "
                                "WHERE retrieval = ?1 ORDER BY ord"));
     select.bind(1, number);
     while (TRY(select.step())) {
@@ -99,6 +104,7 @@ Status read_hits(Connection& connection, std::int64_t number, Retrieval& retriev
       hit.score = select.real(6);
       hit.injected = select.integer(7) != 0;
       hit.held_back = select.text(8);
+      hit.cited = select.integer(9) != 0;
       hits.push_back(std::move(hit));
     }
   }
@@ -137,7 +143,7 @@ Result<std::vector<Retrieval>> read_retrievals(Connection& connection,
   {
     Statement select =
         TRY(connection.prepare("SELECT number, id, query, trigger, turn, at_ms, pages, left_out, "
-                               "left_out_count FROM retrieval "
+                               "left_out_count, corpus_seq FROM retrieval "
                                "WHERE id = ?1 OR (turn = ?1 AND turn <> '') ORDER BY number"));
     select.bind(1, turn_or_retrieval);
     while (TRY(select.step())) {
@@ -152,6 +158,7 @@ Result<std::vector<Retrieval>> read_retrievals(Connection& connection,
         if (word.is_string()) r.left_out.push_back(word.get<std::string>());
       }
       r.left_out_count = select.integer(8);
+      r.corpus_seq = select.integer(9);
       rows.emplace_back(select.integer(0), std::move(r));
     }
   }

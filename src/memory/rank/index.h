@@ -1,17 +1,24 @@
-// The index of pages: segments, their rows in memory_fts, and the corpus figures. Every function
+// The index of pages: segments, which words are in which of their fields, and the corpus figures.
+// Segments are written at once and packed into the lists of their terms (postings.h) when
+// limits::memory_waiting_segments of them wait. docs/formats/memory.md, "Index". Every function
 // works inside the caller's transaction.
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "memory/rank/postings.h"
 #include "store/statement.h"
 
 namespace keel::memory {
 
 // segment.id = page number * kSegmentsPerPage + position.
 inline constexpr std::int64_t kSegmentsPerPage = 4096;
+// Of what is written; an index of another version is made anew.
+inline constexpr std::int64_t kIndexVersion = 1;
 
 struct Corpus {
   std::int64_t seq = 0;  // grows with every change of what can be found
@@ -23,15 +30,24 @@ Result<Corpus> corpus_of(store::Connection& connection);
 // Adds the figures of `by` to the corpus row.
 Status change_corpus(store::Connection& connection, const Corpus& by);
 
-// Writes the page's segments and index rows anew.
-Status index_page(store::Connection& connection, std::int64_t number);
-// Removes them; returns how many segments there were.
-Result<std::int64_t> unindex_page(store::Connection& connection, std::int64_t number);
-
-// The pages before and after in the same session, whose `near` field holds this page's words.
-Result<std::vector<std::int64_t>> neighbours_of(store::Connection& connection, std::int64_t number);
-// Indexes the pages and their neighbours, each once.
+// Indexes the pages and their neighbours anew, each once.
 Status index_pages(store::Connection& connection, const std::vector<std::int64_t>& numbers);
+// Takes a page out; returns how many segments there were.
+Result<std::int64_t> unindex_page(store::Connection& connection, std::int64_t number);
+// Up to two pages before and two after in the same session, whose fields `near` and `far` hold this
+// page's words.
+Result<std::vector<std::int64_t>> neighbours_of(store::Connection& connection, std::int64_t number);
+
+Result<bool> is_current(store::Connection& connection);
+// Every page anew, as after a change of kIndexVersion.
+Status index_everything(store::Connection& connection);
+// Compares the packed lists with the segments' own records. Code::corrupt names the first
+// difference.
+Status check_index(store::Connection& connection);
+
+// A segment's words with their counts, by word, as segment.words holds them.
+using WordCounts = std::vector<std::pair<std::string, Counts>>;
+Result<WordCounts> unpack_words(std::string_view packed);
 
 // A body in pieces of at most limits::memory_segment_bytes, cut at paragraphs, sentences or spaces.
 // Never empty.

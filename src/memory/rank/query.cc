@@ -6,6 +6,8 @@
 
 #include "base/limits.h"
 #include "base/text.h"
+#include "memory/text/dates.h"
+#include "memory/text/porter.h"
 
 namespace keel::memory {
 namespace {
@@ -68,29 +70,42 @@ Result<std::vector<Form>> forms_of(Connection& connection, const std::string& st
   return forms;
 }
 
-std::size_t field_index(std::string_view name) {
-  for (std::size_t i = 0; i < kFields; ++i) {
-    if (kFieldNames[i] == name) return i;
+constexpr std::string_view kTimeWords[] = {
+    "yesterday", "today", "tomorrow", "last",  "week", "ago",      "month",   "year",  "next",
+    "weekend",   "since", "day",      "night", "date", "recently", "gestern", "heute", "morgen"};
+
+void add_forms(Terms& out, std::size_t parent, const std::vector<Form>& forms,
+               std::unordered_set<std::string>& known) {
+  for (const Form& form : forms) {
+    if (!known.insert(form.stem).second) continue;
+    Term term;
+    term.surface = term.stem = form.stem;
+    term.source = Term::Source::form;
+    term.parent = parent;
+    term.weight = form.weight;
+    term.word_class = out.terms[parent].word_class;
+    out.terms.push_back(std::move(term));
   }
-  return kFields - 1;
 }
 
-// Terms are bound, never written into a query of FTS5: there is no syntax to get wrong.
-Status read_postings(Connection& connection, Term& term, std::int64_t pages) {
-  Statement select = TRY(connection.prepare("SELECT doc, col FROM memory_vocab WHERE term = ?1"));
-  select.bind(1, term.stem);
-  while (TRY(select.step())) {
-    const std::int64_t segment = select.integer(0);
-    if (term.postings.empty() || term.postings.back().segment != segment) {
-      if (term.postings.empty() ||
-          term.postings.back().segment / kSegmentsPerPage != segment / kSegmentsPerPage)
-        ++term.df;
-      term.postings.push_back({segment, {}});
-    }
-    ++term.postings.back().tf[field_index(select.text(1))];
-  }
-  term.idf = idf_of(pages, term.df);
-  return {};
+// Days and words of time.
+void add_times(Terms& out, std::string_view query, WallMs now,
+               std::unordered_set<std::string>& known) {
+  const auto add = [&](std::string stem, std::string_view surface, Term::Source source,
+                       double weight) {
+    if (!known.insert(stem).second) return;
+    Term term;
+    term.stem = std::move(stem);
+    term.surface = surface;
+    term.source = source;
+    term.parent = out.terms.size();
+    term.weight = weight;
+    out.terms.push_back(std::move(term));
+  };
+  for (const std::string& day : days_asked(query, now)) add(day, day, Term::Source::date, 1.0);
+  if (!asks_when(query)) return;
+  for (const std::string_view word : kTimeWords)
+    add(porter_stem(word), word, Term::Source::when, kWhenWeight);
 }
 
 }  // namespace
@@ -101,8 +116,22 @@ double idf_of(std::int64_t pages, std::int64_t df) {
   return std::log(1.0 + (others + 0.5) / (n + 0.5));
 }
 
+std::string_view source_name(Term::Source source) {
+  switch (source) {
+    case Term::Source::literal:
+      return "literal";
+    case Term::Source::form:
+      return "form";
+    case Term::Source::date:
+      return "date";
+    case Term::Source::when:
+      return "when";
+  }
+  return "literal";
+}
+
 Result<Terms> terms_of(Connection& connection, std::string_view query, bool only_relevant,
-                       const Corpus& corpus) {
+                       WallMs now) {
   Terms out;
   std::vector<Word> words = different_words(query, !only_relevant);
   bound(words, out);
@@ -117,22 +146,9 @@ Result<Terms> terms_of(Connection& connection, std::string_view query, bool only
     out.terms.push_back(std::move(term));
   }
   const std::size_t literals = out.terms.size();
-  for (std::size_t parent = 0; parent < literals; ++parent) {
-    for (Form& form : TRY(forms_of(connection, out.terms[parent].stem))) {
-      if (!known.insert(form.stem).second) continue;
-      Term term;
-      term.surface = term.stem = std::move(form.stem);
-      term.literal = false;
-      term.parent = parent;
-      term.weight = form.weight;
-      term.word_class = out.terms[parent].word_class;
-      out.terms.push_back(std::move(term));
-    }
-  }
-  for (Term& term : out.terms) TRY(read_postings(connection, term, corpus.pages));
-  // A form that is nowhere only makes the record longer; a literal that is nowhere is worth
-  // knowing.
-  std::erase_if(out.terms, [](const Term& term) { return !term.literal && term.df == 0; });
+  for (std::size_t parent = 0; parent < literals; ++parent)
+    add_forms(out, parent, TRY(forms_of(connection, out.terms[parent].stem)), known);
+  add_times(out, query, now, known);
   return out;
 }
 

@@ -7,33 +7,32 @@
 #include <string_view>
 #include <vector>
 
-#include "memory/rank/index.h"
+#include "base/clock.h"
 #include "memory/text/words.h"
 #include "store/statement.h"
 
 namespace keel::memory {
 
 inline constexpr double kFormWeight = 0.3;
-inline constexpr std::size_t kFields = 4;
-inline constexpr std::string_view kFieldNames[kFields] = {"title", "body", "tags", "near"};
-
-// How often a term is in each field of a segment.
-struct Posting {
-  std::int64_t segment = 0;
-  std::uint32_t tf[kFields] = {};
-};
+inline constexpr double kWhenWeight = 0.3;
 
 struct Term {
+  enum class Source {
+    literal,  // a word of the question
+    form,     // irregular form or alias of one
+    date,     // a day that the question names, as the index writes it
+    when,     // words of time, for a question that asks when; they find no page by themselves
+  };
   std::string stem;
   std::string surface;
-  bool literal = true;
-  std::size_t parent = 0;  // the literal it is a form of; itself for a literal
+  Source source = Source::literal;
+  std::size_t parent = 0;  // the literal it is a form of; itself for all others
   double weight = 1.0;
   WordClass word_class = WordClass::strong;
-  std::int64_t df = 0;  // pages
+  std::int64_t df = 0;  // pages that hold it; scan() tells
   double idf = 0.0;
-  std::vector<Posting> postings;  // by segment
 };
+std::string_view source_name(Term::Source source);
 
 struct Terms {
   std::vector<Term> terms;
@@ -41,9 +40,10 @@ struct Terms {
   std::int64_t left_out_count = 0;
 };
 
-// With `only_relevant` a query of nothing but stop words has no terms. Reads the postings too.
+// With `only_relevant` a query of nothing but stop words has no terms. `now` is what "yesterday" is
+// taken from; 0 takes it from nothing.
 Result<Terms> terms_of(store::Connection& connection, std::string_view query, bool only_relevant,
-                       const Corpus& corpus);
+                       WallMs now);
 
 // ln(1 + (pages - df + .5) / (df + .5)): above 0 for every df up to pages.
 double idf_of(std::int64_t pages, std::int64_t df);

@@ -22,6 +22,7 @@ struct Ranked {
   Retrieval retrieval;  // without id and time
   Corpus corpus;
   std::int64_t candidates = 0;  // segments with at least one term
+  Query query;                  // as it was asked, with what its defaults came to
 };
 Result<Ranked> rank(store::Connection& connection, const Query& query);
 

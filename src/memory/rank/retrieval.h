@@ -13,7 +13,7 @@ namespace keel::memory {
 // One addend of a hit's score.
 struct Contribution {
   std::string term;   // the query's term, or the name of a boost
-  std::string field;  // title, body, tags, near; "boost"
+  std::string field;  // body, title, tags, gist, near, far, speaker, day; "boost"
   double value = 0.0;
   std::int64_t tf = 0;  // how often the term is in the field; 0 for a boost
 };
@@ -27,11 +27,12 @@ struct Hit {
   int revision = 1;
   std::int64_t segment = 0;  // the piece of the page that was scored
   bool injected = false;     // shown to the model (mark_injected)
+  bool cited = false;        // named in the answer (mark_cited)
   std::string held_back;     // why it was not returned; empty for what was
 };
 struct QueryTerm {
   std::string term;     // the stem that was looked up
-  std::string source;   // literal, form (irregular or alias)
+  std::string source;   // literal, form (irregular or alias), date, when
   std::int64_t df = 0;  // pages that hold it
   double idf = 0.0;
   std::string surface;  // the word as it stood in the query, or the form
@@ -44,10 +45,11 @@ struct Retrieval {
   std::string turn;
   WallMs at_ms = 0;
   std::vector<QueryTerm> terms;
-  std::vector<Hit> hits;       // best first
-  std::vector<Hit> held_back;  // found, but not relevant enough or not to be injected; at most
-                               // limits::memory_held_back
-  std::int64_t pages = 0;      // that were searched
+  std::vector<Hit> hits;        // best first
+  std::vector<Hit> held_back;   // found, but not relevant enough or not to be injected; at most
+                                // limits::memory_held_back
+  std::int64_t pages = 0;       // that were searched
+  std::int64_t corpus_seq = 0;  // the state they were in
   std::vector<std::string> left_out;  // terms beyond limits::memory_query_terms, the first of them
   std::int64_t left_out_count = 0;
 };
@@ -66,6 +68,7 @@ struct Query {
   // "turn", else 0.
   double min_share = -1.0;
   std::string session;  // the conversation that asks
+  WallMs now_ms = 0;    // what "yesterday" is taken from; search() takes its clock where it is 0
 };
 
 }  // namespace keel::memory

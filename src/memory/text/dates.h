@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/clock.h"
 
@@ -14,5 +15,15 @@ namespace keel::memory {
 // "2023/5/8", "8 May 2023", "May 8, 2023", "May 2023", "1:56 pm on 8 May, 2023". Nothing if it is
 // no such text or no such day.
 std::optional<std::string> day_of(std::string_view text);
+
+// How a day is indexed: "2023-05-08" as its year, its month's stem, its day, and as "2023-05" and
+// "2023-05-08", which no word of a text can be. Empty for an empty day.
+std::vector<std::string> day_tokens(std::string_view day);
+// The days a question names, as tokens of the index: "on 8 May 2023", "last May", "yesterday",
+// "three days ago", "last week". What is relative is so to `now`, and is nothing where it is 0. In
+// UTC.
+std::vector<std::string> days_asked(std::string_view question, WallMs now);
+// Whether it asks for a time ("when", "what year", "wann").
+bool asks_when(std::string_view question);
 
 }  // namespace keel::memory

@@ -1,0 +1,229 @@
+#include "memory/rank/scan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+
+#include "base/limits.h"
+
+namespace keel::memory {
+namespace {
+
+using store::Connection;
+using store::Statement;
+
+constexpr double kK1 = 1.2;
+constexpr double kB = 0.75;
+
+// One segment's sum. Ordered by key, which is the segment's id.
+struct Sum {
+  std::int64_t key = 0;
+  double own = 0.0;
+  bool distrusted = false;
+  bool speaker = false;
+  bool tag = false;
+};
+
+// A term with its lists: the packed one, and what of it still waits.
+struct Listed {
+  std::size_t term = 0;
+  PackedList packed;
+  std::vector<Posting> waiting;
+  std::size_t bytes = 0;
+};
+
+Status read_waiting(Connection& connection, const std::vector<Term>& terms,
+                    std::vector<Listed>& lists) {
+  std::unordered_map<std::string_view, std::size_t> places;
+  for (std::size_t i = 0; i < terms.size(); ++i) places.emplace(terms[i].stem, i);
+  Statement select =
+      TRY(connection.prepare("SELECT s.id, s.tokens, p.origin IN ('untrusted', 'import'), s.words "
+                             "FROM segment s JOIN page "
+                             "p ON p.number = s.page WHERE s.packed = 0 ORDER BY s.id"));
+  while (TRY(select.step())) {
+    const std::int64_t id = select.integer(0);
+    const std::string packed = select.text(3);
+    for (std::string_view words = packed; !words.empty();) {
+      std::uint64_t size = 0, flags = 0;
+      Counts tf = {};
+      if (!take_varint(words, size) || size > words.size())
+        return fail(Code::corrupt, fmt::format("Segment {} of the memory's index is damaged.", id),
+                    "Run `keel doctor`.");
+      const std::string_view word = words.substr(0, size);
+      words.remove_prefix(size);
+      if (!take_counts(words, tf, flags))
+        return fail(Code::corrupt, fmt::format("Segment {} of the memory's index is damaged.", id),
+                    "Run `keel doctor`.");
+      const auto place = places.find(word);
+      if (place == places.end()) continue;
+      lists[place->second].waiting.push_back(
+          {id / kSegmentsPerPage, static_cast<std::uint32_t>(id % kSegmentsPerPage),
+           static_cast<std::uint32_t>(select.integer(1)), select.integer(2) != 0, tf});
+    }
+  }
+  return {};
+}
+
+Result<std::vector<Listed>> read_lists(Connection& connection, std::vector<Term>& terms,
+                                       const Corpus& corpus) {
+  std::vector<Listed> lists(terms.size());
+  TRY(read_waiting(connection, terms, lists));
+  for (std::size_t i = 0; i < terms.size(); ++i) {
+    Listed& list = lists[i];
+    list.term = i;
+    list.packed = TRY(read_packed(connection, terms[i].stem));
+    terms[i].df = list.packed.pages;
+    std::int64_t last = -1;
+    for (const Posting& posting : list.waiting) {
+      terms[i].df += posting.page != last ? 1 : 0;
+      last = posting.page;
+    }
+    for (const PackedList::Piece& piece : list.packed.pieces) list.bytes += piece.data.size();
+    terms[i].idf = idf_of(corpus.pages, terms[i].df);
+  }
+  return lists;
+}
+
+// Adds sorted lists to sorted sums.
+class Sums {
+ public:
+  Sums(const Saturation& saturation, bool trusted_only)
+      : saturation_(saturation), trusted_only_(trusted_only) {}
+
+  Status add(const Term& term, const Listed& list) {
+    fresh_.clear();
+    const auto take = [&](const Posting& posting) {
+      fresh_.push_back(
+          {posting.page * kSegmentsPerPage + posting.seq,
+           term.weight * term.idf *
+               saturation_.value(weighted_tf(posting.tf), static_cast<double>(posting.tokens)),
+           posting.distrusted, posting.tf[kSpeaker] > 0 && term.source == Term::Source::literal,
+           posting.tf[kTags] > 0 && term.source == Term::Source::literal});
+    };
+    for (const PackedList::Piece& piece : list.packed.pieces) {
+      PostingReader reader(piece.data, piece.first);
+      Posting posting;
+      while (reader.next(posting)) take(posting);
+      if (reader.broken())
+        return fail(Code::corrupt,
+                    fmt::format("The memory's index of the word '{}' is damaged.", term.stem),
+                    "Run `keel doctor`.");
+    }
+    const auto packed = static_cast<std::ptrdiff_t>(fresh_.size());
+    for (const Posting& posting : list.waiting) take(posting);
+    std::inplace_merge(fresh_.begin(), fresh_.begin() + packed, fresh_.end(),
+                       [](const Sum& a, const Sum& b) { return a.key < b.key; });
+    merge(term.source == Term::Source::when);
+    return {};
+  }
+  const std::vector<Sum>& sums() const { return sums_; }
+
+ private:
+  void merge(bool only_known) {
+    merged_.clear();
+    merged_.reserve(sums_.size() + (only_known ? 0 : fresh_.size()));
+    auto a = sums_.begin();
+    auto b = fresh_.begin();
+    while (a != sums_.end() || b != fresh_.end()) {
+      if (b == fresh_.end() || (a != sums_.end() && a->key < b->key)) {
+        merged_.push_back(*a++);
+      } else if (a == sums_.end() || b->key < a->key) {
+        if (!only_known) merged_.push_back(*b);
+        ++b;
+      } else {
+        merged_.push_back(
+            {a->key, a->own + b->own, a->distrusted, a->speaker || b->speaker, a->tag || b->tag});
+        ++a;
+        ++b;
+      }
+    }
+    sums_.swap(merged_);
+  }
+
+  const Saturation& saturation_;
+  bool trusted_only_;
+  std::vector<Sum> sums_, fresh_, merged_;
+};
+
+// The best segment of each page; the sums are by segment, so a page's stand together.
+void best_of_pages(const std::vector<Sum>& sums, bool trusted_only, Scan& out) {
+  std::vector<Found>* last = nullptr;
+  for (const Sum& sum : sums) {
+    std::vector<Found>& list = sum.distrusted && trusted_only ? out.refused : out.pages;
+    const Found found{sum.key, sum.own, sum.distrusted, sum.speaker, sum.tag};
+    const bool same = last == &list && !list.empty() &&
+                      list.back().segment / kSegmentsPerPage == sum.key / kSegmentsPerPage;
+    if (!same)
+      list.push_back(found);
+    else if (found.own > list.back().own)
+      list.back() = found;
+    last = &list;
+  }
+}
+
+void keep_best(std::vector<Found>& list, std::size_t most) {
+  const auto better = [](const Found& a, const Found& b) {
+    return a.own != b.own ? a.own > b.own : a.segment > b.segment;
+  };
+  if (list.size() > most) {
+    const auto end = list.begin() + static_cast<std::ptrdiff_t>(most);
+    std::nth_element(list.begin(), end, list.end(), better);
+    list.resize(most);
+  }
+  std::sort(list.begin(), list.end(), better);
+}
+
+}  // namespace
+
+double weighted_tf(const Counts& tf) {
+  double sum = 0.0;
+  for (std::size_t f = 0; f < kFields; ++f) sum += kFieldWeights[f] * tf[f];
+  return sum;
+}
+
+Saturation::Saturation(const Corpus& corpus)
+    : average_(static_cast<double>(std::max<std::int64_t>(corpus.tokens, 1)) /
+               static_cast<double>(std::max<std::int64_t>(corpus.segments, 1))) {}
+
+double Saturation::value(double weighted, double tokens) const {
+  return weighted * (kK1 + 1.0) / (weighted + kK1 * (1.0 - kB + kB * tokens / average_));
+}
+
+Result<Scan> scan(Connection& connection, std::vector<Term>& terms, const Corpus& corpus,
+                  bool trusted_only) {
+  std::vector<Listed> lists = TRY(read_lists(connection, terms, corpus));
+  const Saturation saturation(corpus);
+  Sums sums(saturation, trusted_only);
+  // Short lists first: what was merged is read again with each further list. Words of time last:
+  // they only add to what is there.
+  std::stable_sort(lists.begin(), lists.end(), [&](const Listed& a, const Listed& b) {
+    const bool late_a = terms[a.term].source == Term::Source::when;
+    const bool late_b = terms[b.term].source == Term::Source::when;
+    return late_a != late_b ? late_b : a.bytes < b.bytes;
+  });
+  for (const Listed& list : lists) TRY(sums.add(terms[list.term], list));
+
+  Scan out;
+  out.candidates = static_cast<std::int64_t>(sums.sums().size());
+  best_of_pages(sums.sums(), trusted_only, out);
+  keep_best(out.pages, limits::memory_candidates);
+  keep_best(out.refused, limits::memory_held_back);
+  // A form that is nowhere only makes the record longer; a literal that is nowhere is worth
+  // knowing.
+  std::vector<std::size_t> place(terms.size(), 0);
+  std::vector<Term> kept;
+  for (std::size_t i = 0; i < terms.size(); ++i) {
+    if (terms[i].source != Term::Source::literal && terms[i].df == 0) continue;
+    place[i] = kept.size();
+    kept.push_back(std::move(terms[i]));
+  }
+  for (Term& term : kept) term.parent = place[term.parent];
+  terms = std::move(kept);
+  return out;
+}
+
+}  // namespace keel::memory
