@@ -104,6 +104,7 @@ class FolderTest(Home):
         self.assertEqual(log[0]["by"], "owner")
         self.assertIn("title", log[0]["what"])
         self.assertIn("aliases", log[0]["what"])
+        self.assertTrue(self.found("hull"))
         before = [result["score"] for result in self.found("needs paint")
                   if result["id"] == page["id"]][0]
         self.ok("memory", "pin", page["id"])
