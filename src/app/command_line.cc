@@ -246,7 +246,9 @@ void add_memory_writing(CLI::App& group, Commands& commands) {
   command->add_option("--kind", edit->kind, "fact, preference, commitment, ...")->type_name("KIND");
   command->add_option("--origin", edit->origin, "Whose words it is: owner, agent, untrusted, ...")
       ->type_name("ORIGIN");
-  command->add_option("--importance", edit->importance, "0 to 3")->check(CLI::Range(0, 3));
+  command->add_option("--importance", edit->importance, "0 to 3")
+      ->check(CLI::Range(0, 3))
+      ->type_name("NUMBER");
   command->add_option("--tag", edit->tags, "In place of all tags; may be given several times")
       ->type_name("TAG")
       ->allow_extra_args(false);

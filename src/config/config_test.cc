@@ -91,6 +91,8 @@ local_only = true
 allow = ["~/notes", "/srv/./data/", "shared"]
 [net]
 allow_private = ["localhost:8080", "[::1]:9000", "192.168.1.5:80"]
+[memory]
+folder = "~/keel-notes/"
 [log]
 level = "debug"
 )"));
@@ -114,6 +116,7 @@ level = "debug"
   EXPECT_EQ(config.folders[1], "/srv/data");
   EXPECT_EQ(config.folders[2], home + "/shared");
   EXPECT_EQ(config.allowed_private.size(), 3u);
+  EXPECT_EQ(config.memory_folder, environment("HOME") + "/keel-notes");
   EXPECT_EQ(config.log_level, "debug");
   EXPECT_TRUE(config.notes.empty());
 }
