@@ -73,6 +73,9 @@ class NotionServer:
 
             do_POST = do_PATCH = do_DELETE = do_PUT = do_GET
 
+            def date_time_string(self, timestamp=None):
+                return super().date_time_string(timestamp or server.ws.now())
+
             def log_message(self, *_):
                 pass
 

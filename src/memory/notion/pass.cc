@@ -128,7 +128,7 @@ Status take_over(Pass& pass, Entry entry, const Page& page, const Version& base,
   entry.note.clear();
   entry.base_rev = first->revision;
   if (entry.base_state.empty()) entry.base_state = page.state;
-  entry.checked_ms = theirs.read ? pass.now() : entry.checked_ms;
+  entry.checked_ms = theirs.read ? pass.there() : entry.checked_ms;
   if (theirs.read) learn(entry, theirs.markdown, shown_body(first->title, first->body));
   return pass.ledger.put(entry);
 }
@@ -186,7 +186,7 @@ Status settle_body(Pass& pass, Entry entry) {
       entry.base_rev = entry.sending_rev;
       entry.base_state = sent->face.state;
       entry.edited_ms = pass.minute();
-      entry.checked_ms = pass.now();
+      entry.checked_ms = pass.there();
       ++pass.report.updated;
     } else {
       entry.verified = false;

@@ -63,7 +63,7 @@ Status create(Pass& pass, const Page& page, Entry entry) {
     entry.remote_id = row.id;
     entry.base_rev = page.revision;
     entry.edited_ms = row.edited_ms;
-    entry.checked_ms = pass.now();
+    entry.checked_ms = pass.there();
     entry.state = "synced";
     ++pass.report.created;
     return pass.ledger.put(entry);
@@ -255,7 +255,7 @@ class Update {
     const Marks marks = carried(before_, marks_from(entry_.marks), after_);
     const Reading reading = read_markdown(markdown, local, marks, fresh);
     entry_.edited_ms = pass_.minute();
-    entry_.checked_ms = pass_.now();
+    entry_.checked_ms = pass_.there();
     if (reading.same) {
       entry_.verified = true;
       entry_.marks = marks_text(reading.marks);
