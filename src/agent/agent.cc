@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "agent/compaction.h"
+#include "agent/context/tool_list.h"
 #include "agent/turn.h"
 #include "base/limits.h"
 #include "base/text.h"
@@ -356,7 +357,9 @@ Status Agent::prepare(const std::string& conversation, const EventSink& sink,
   model::Request next;
   next.conversation = conversation;
   next.items = TRY(Window::load(state.journal, row)).items(system, choice.name);
-  next.tools = state.parts.tools.specs();
+  const ToolList tools(row, state.parts.tools.specs());
+  next.tools = tools.now();
+  next.shown_tools = tools.shown();
   const model::Sink progress = [&](const model::StreamEvent& event) {
     const auto* step = std::get_if<model::Progress>(&event);
     if (step != nullptr && sink) sink(Progress{step->phase, step->done, step->total});

@@ -102,6 +102,64 @@ TEST(Agent, AChangedIdentityIsAnnouncedOnceAndDoesNotTouchThePrefix) {
             std::string::npos);
 }
 
+// The conversation was evaluated behind the old list: it must not be read again for a new tool.
+TEST(Agent, ToolsThatComeAndGoAreToldOnceAndDoNotTouchThePrefix) {
+  House house({.script = always_ok});
+  MUST(house.say("hello"));
+  const model::Request first = house.script->last_request();
+  EXPECT_TRUE(first.shown_tools.empty());
+  const auto shown = [](const std::vector<msg::Tool>& tools) {
+    std::string names;
+    for (const msg::Tool& tool : tools) names += tool.name + " ";
+    return names;
+  };
+  const auto add_one = [&](const char* name) {
+    house.add_tool(std::make_unique<testing::FunctionTool>(
+        name, tool::Effect::pure, [](const Json&, tool::Context&) -> Result<tool::Outcome> {
+          return tool::Outcome{"done"};
+        }));
+  };
+  add_one("weather");
+  MUST(house.say("hello again"));
+  const model::Request second = house.script->last_request();
+  EXPECT_EQ(shown(second.shown_tools), shown(first.tools));
+  EXPECT_NE(shown(second.tools).find("weather "), std::string::npos);
+  const std::string told = msg::plain_text(second.items.back());
+  EXPECT_NE(told.find(R"(you also have:
+{"name":"weather","description":"For tests.",)"),
+            std::string::npos)
+      << told;
+  EXPECT_EQ(told.find("append_line"), std::string::npos);
+  MUST(house.say("and again"));
+  const model::Request third = house.script->last_request();
+  EXPECT_EQ(msg::plain_text(third.items.back()).find("weather"), std::string::npos);
+  for (std::size_t i = 0; i < second.items.size(); ++i) {
+    EXPECT_EQ(dump_json(msg::to_json(second.items[i])), dump_json(msg::to_json(third.items[i])));
+  }
+  // A new process that has the tool no more.
+  house.restart(always_ok);
+  MUST(house.say("now"));
+  const model::Request fourth = house.script->last_request();
+  EXPECT_TRUE(fourth.shown_tools.empty());
+  EXPECT_EQ(shown(fourth.tools), shown(first.tools));
+  EXPECT_NE(msg::plain_text(fourth.items.back()).find("No longer there: weather."),
+            std::string::npos);
+}
+
+TEST(Agent, WhatAFailedMessageToldOfToolsIsToldAgain) {
+  House house({.script = R"({"text": "ok"}
+{"error": {"code": "unavailable", "message": "gone"}}
+{"text": "ok"})"});
+  MUST(house.say("hello"));
+  house.add_tool(std::make_unique<testing::FunctionTool>(
+      "weather", tool::Effect::pure,
+      [](const Json&, tool::Context&) -> Result<tool::Outcome> { return tool::Outcome{"done"}; }));
+  EXPECT_FALSE(house.say("hello again").has_value());
+  MUST(house.say("once more"));
+  EXPECT_NE(msg::plain_text(house.script->last_request().items.back()).find("\"name\":\"weather\""),
+            std::string::npos);
+}
+
 TEST(Agent, AMessageDeliveredTwiceIsAnsweredOnceWithTheSameResult) {
   House house({.script = R"({"text": "first"}
 {"text": "second"})"});

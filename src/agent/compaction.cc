@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "agent/context/context.h"
+#include "agent/context/tool_list.h"
 #include "base/hash.h"
 #include "base/limits.h"
 #include "base/text.h"
@@ -72,7 +73,10 @@ Status Compaction::compact(const Job& job, std::stop_token stop) {
   request.conversation = summary_key(job.conversation);
   request.items = window.items(row.system, job.model);
   request.items.push_back(msg::text_item(msg::Role::user, std::string(request_text)));
-  request.tools = parts_.tools.specs();  // the same beginning as the turns, evaluated already
+  // The same beginning as the turns, evaluated already.
+  const ToolList tools(row, parts_.tools.specs());
+  request.tools = tools.now();
+  request.shown_tools = tools.shown();
   request.tool_choice = model::ToolChoice::none;
   request.max_tokens = limits::summary_tokens;
   request.priority = model::Priority::background;
@@ -89,7 +93,7 @@ Status Compaction::compact(const Job& job, std::stop_token stop) {
   model::Request next;
   next.conversation = next_key(job.conversation);
   next.items = window.items(system, job.model);
-  next.tools = parts_.tools.specs();
+  next.tools = tools.now();
   next.priority = model::Priority::background;
   TRY(model.prepare(next, {}, stop));
 
@@ -102,7 +106,7 @@ Status Compaction::compact(const Job& job, std::stop_token stop) {
     change.conversation = job.conversation;
     change.window_start = older->window_start;
     change.summary = summary.row();
-    change.prefix = store::Prefix{system, sha256_hex(identity)};
+    change.prefix = store::Prefix{system, sha256_hex(identity), tools.json()};
     change.steps.push_back({"compact", dump_json({{"turns", older->turns},
                                                   {"window_start", older->window_start},
                                                   {"summary_bytes", summary.text.size()}})});

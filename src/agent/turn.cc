@@ -77,6 +77,7 @@ Result<Json> Turn::advance() {
 Status Turn::load() {
   conversation_ = TRY(journal_.conversation(row_.conversation));
   identity_ = TRY(parts_.memory.identity_text(parts_.name));
+  tools_ = ToolList(conversation_, parts_.tools.specs());
   window_ = TRY(Window::load(journal_, conversation_));
   return {};
 }
@@ -133,7 +134,8 @@ Result<model::Response> Turn::generate(bool last) {
   model::Request request;
   request.conversation = row_.conversation;
   request.items = window_.items(conversation_.system, choice_.name);
-  request.tools = parts_.tools.specs();
+  request.tools = tools_.now();
+  request.shown_tools = tools_.shown();
   request.max_tokens = limits::turn_call_tokens;
   if (last) request.tool_choice = model::ToolChoice::none;
   request.ends_with_note = ends_with_note(request.items.back());
@@ -264,9 +266,11 @@ Status Turn::shrink(const Error& error) {
   const std::optional<PromptSize> size = prompt_size(error.message);
   if (const auto dropped = window_.drop_oldest(row_.id, size)) {
     pending_.window_start = dropped->window_start;
-    // The prefix has to be read again anyway, so what changed of the identity goes into it now.
+    // The prefix has to be read again anyway, so what changed of the identity and the tools goes
+    // into it now.
     conversation_.system = system_text(identity_);
-    pending_.prefix = store::Prefix{conversation_.system, sha256_hex(identity_)};
+    tools_ = ToolList({}, parts_.tools.specs());
+    pending_.prefix = store::Prefix{conversation_.system, sha256_hex(identity_), tools_.json()};
     add_step("shrink", {{"turns", dropped->turns}, {"window_start", dropped->window_start}});
     say(dropped->turns == 1
             ? "The oldest turn no longer fits and was left out (it stays in the journal)."

@@ -14,6 +14,7 @@
 
 #include "agent/agent.h"
 #include "agent/context/context.h"
+#include "agent/context/tool_list.h"
 #include "agent/record.h"
 #include "model/router.h"
 #include "store/journal.h"
@@ -100,6 +101,7 @@ class Turn {
 
   store::ConversationRow conversation_;
   std::string identity_;
+  ToolList tools_;
   Window window_;
   std::vector<NotePage> note_pages_;
   model::Choice choice_;

@@ -24,13 +24,19 @@ Status Turn::open() {
   const bool frozen = !conversation_.system.empty();
   if (!frozen) {
     conversation_.system = system_text(identity_);
-    pending_.prefix = store::Prefix{conversation_.system, hash};
-  } else if (!note.new_identity.empty()) {
-    pending_.announced = hash;
+    pending_.prefix = store::Prefix{conversation_.system, hash, tools_.json()};
+  } else {
+    if (!note.new_identity.empty()) pending_.announced = hash;
+    if (conversation_.tools.empty()) {
+      pending_.prefix =
+          store::Prefix{conversation_.system, conversation_.identity_hash, tools_.json()};
+    }
   }
+  const std::string told = tools_.announcement();
+  if (!told.empty()) pending_.tools_told = tools_.json();
   policy::Label label;
   if (!note.pages.empty()) label.confidentiality = policy::Confidentiality::personal;
-  append(user_item(row_.text, note), label);
+  append(user_item(row_.text, note, told), label);
   add_step("context", {{"items", window_.entries().size()},
                        {"window_start", conversation_.window_start},
                        {"refrozen", !frozen}});
@@ -222,6 +228,8 @@ void Turn::close_items(const Error& error, store::Change& change) {
   for (const Window::Entry& entry : window_.entries()) {
     // What was not committed yet is not in the journal and must not be referred to.
     if (entry.turn != row_.id || entry.position < 0) continue;
+    if (tells_identity(entry.item)) change.announced = "";
+    if (tells_tools(entry.item)) change.tools_told = "";
     if (entry.item.role == msg::Role::assistant) {
       answered = true;
       open = msg::tool_calls(entry.item);
@@ -233,9 +241,11 @@ void Turn::close_items(const Error& error, store::Change& change) {
     }
   }
   if (!answered) {
-    change.hide_items = true;
+    change.hide_items = true;  // what they told is then told again
     return;
   }
+  change.announced.reset();
+  change.tools_told.reset();
   const auto add = [&](const msg::Item& item) {
     change.items.push_back({dump_json(msg::to_json(item))});
   };

@@ -3,6 +3,7 @@
 #include "agent/agent.h"
 #include "app/notion_mirror.h"
 #include "app/setup.h"
+#include "memory/folder/sync_rows.h"
 #include "memory/memory.h"
 #include "memory/notion/client.h"
 #include "memory/notion/ledger.h"
@@ -27,6 +28,8 @@ Result<std::unique_ptr<Assembly>> Assembly::open(const config::Config& config, E
   store::DatabaseOptions options;
   options.path = config.database_path();
   options.migrations = memory::migrations();
+  for (store::Migration& migration : memory::folder_migrations())
+    options.migrations.push_back(std::move(migration));
   for (store::Migration& migration : memory::notion::migrations())
     options.migrations.push_back(std::move(migration));
   for (store::Migration& migration : store::journal_migrations())

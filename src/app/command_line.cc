@@ -227,15 +227,28 @@ void add_memory_writing(CLI::App& group, Commands& commands) {
   command->add_flag("--json", add->json, "Print one JSON object");
 
   auto edit = std::make_shared<MemoryEditArguments>();
-  command = commands.add(group, "edit", "Change a page; the old form is kept as a revision",
-                         "keel memory edit 01JD5 --body \"My boat is called Theseus.\"",
-                         [edit] { return memory_edit_command(*edit); });
+  command =
+      commands.add(group, "edit", "Change a page, in your editor or as said; the old form is kept",
+                   "keel memory edit 01JD5 --body \"My boat is called Theseus.\"",
+                   [edit] { return memory_edit_command(*edit); });
   command->add_option("id", edit->id, "Id of a page, or its beginning")
       ->required()
       ->type_name("ID");
   command->add_option("--title", edit->title, "The new title")->type_name("TITLE");
   command->add_option("--body", edit->body, "The new text; - reads it from standard input")
       ->type_name("TEXT");
+  command->add_option("--kind", edit->kind, "fact, preference, commitment, ...")->type_name("KIND");
+  command->add_option("--origin", edit->origin, "Whose words it is: owner, agent, untrusted, ...")
+      ->type_name("ORIGIN");
+  command->add_option("--importance", edit->importance, "0 to 3")->check(CLI::Range(0, 3));
+  command->add_option("--tag", edit->tags, "In place of all tags; may be given several times")
+      ->type_name("TAG")
+      ->allow_extra_args(false);
+  command
+      ->add_option("--alias", edit->aliases,
+                   "Another name of the page, in place of all; may be given several times")
+      ->type_name("NAME")
+      ->allow_extra_args(false);
 
   auto forget = std::make_shared<std::string>();
   command =
@@ -244,16 +257,85 @@ void add_memory_writing(CLI::App& group, Commands& commands) {
   command->add_option("id", *forget, "Id of a page, or its beginning")->required()->type_name("ID");
 }
 
-void add_memory_sync(CLI::App& group, Commands& commands) {
-  auto sync = std::make_shared<MemorySyncArguments>();
+void add_memory_history(CLI::App& group, Commands& commands) {
+  auto log = std::make_shared<MemoryLogArguments>();
   CLI::App* command =
-      commands.add(group, "sync", "Bring memory and its mirror in Notion together",
+      commands.add(group, "log", "Show what changed, the newest first",
+                   "keel memory log --limit 10", [log] { return memory_log_command(*log); });
+  command->add_option("id", log->page, "Id of a page; all of memory without it")->type_name("ID");
+  command->add_option("--limit", log->limit, "At most so many changes")
+      ->check(CLI::Range(1, 10000))
+      ->capture_default_str();
+  command->add_flag("--json", log->json, "Print one JSON object");
+
+  auto pin = std::make_shared<std::pair<std::string, bool>>();
+  command = commands.add(group, "pin", "Rank a page higher from now on", "keel memory pin 01JD5",
+                         [pin] { return memory_pin_command(pin->first, !pin->second); });
+  command->add_option("id", pin->first, "Id of a page, or its beginning")
+      ->required()
+      ->type_name("ID");
+  command->add_flag("--off", pin->second, "Take the pin away again");
+
+  auto alias = std::make_shared<MemoryAliasArguments>();
+  command = commands.add(group, "alias", "Let a word of a question look for another word too",
+                         "keel memory alias vessel boat",
+                         [alias] { return memory_alias_command(*alias); });
+  command->add_option("word", alias->term, "The word that is asked with")
+      ->required()
+      ->type_name("WORD");
+  command->add_option("other", alias->expands_to, "The word that pages have")
+      ->required()
+      ->type_name("OTHER");
+  command->add_option("--weight", alias->weight, "What it counts, from 0 to 1")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  command->add_flag("--remove", alias->remove, "Take it away again");
+}
+
+void add_memory_folder(CLI::App& group, Commands& commands) {
+  auto written = std::make_shared<MemoryExportArguments>();
+  CLI::App* command = commands.add(
+      group, "export", "Write all of memory into a folder of Markdown files",
+      "keel memory export ~/keel-pages", [written] { return memory_export_command(*written); });
+  command->add_option("folder", written->folder, "An empty folder, or an export")
+      ->required()
+      ->type_name("FOLDER");
+  command->add_flag("--force", written->force, "Write over files that were changed since");
+  command->add_flag("--json", written->json, "Print one JSON object");
+
+  auto read = std::make_shared<MemoryImportArguments>();
+  command = commands.add(
+      group, "import", "Take in an export, Markdown files, or what other agents remember",
+      "keel memory import ~/notes --dry-run", [read] { return memory_import_command(*read); });
+  command->add_option("path", read->path, "A folder or a file")->required()->type_name("PATH");
+  command->add_flag("--dry-run", read->dry_run, "Only say what would be done");
+  command->add_option("--origin", read->origin, "Whose words they are: import, or owner for yours")
+      ->check(CLI::IsMember({"import", "owner"}))
+      ->capture_default_str();
+  command->add_flag("--forgotten", read->forgotten, "Take pages back that were forgotten here");
+  command->add_flag("--json", read->json, "Print one JSON object");
+
+  auto sync = std::make_shared<MemorySyncArguments>();
+  command =
+      commands.add(group, "sync", "Bring memory, its folder and its mirror in Notion together",
                    "keel memory sync", [sync] { return memory_sync_command(*sync); });
+  command->add_option("--folder", sync->folder, "Only with this folder of Markdown files")
+      ->type_name("FOLDER");
   command->add_flag("--status", sync->status, "Only say how things stand");
-  command->add_flag("--full", sync->full, "Compare the text of every page");
-  command->add_flag("--accept-deletions", sync->accept_deletions,
-                    "Forget pages also when many are gone there at once");
+  command->add_flag("--full", sync->full, "Compare the text of every page in Notion");
+  CLI::Option* accept = command->add_flag("--accept-deletions", sync->accept_deletions,
+                                          "Forget pages also when many are gone there at once");
+  command->add_flag("--rewrite-deleted", sync->rewrite_deleted, "Write files that are gone again")
+      ->excludes(accept);
   command->add_flag("--json", sync->json, "Print one JSON object");
+
+  auto conflicts = std::make_shared<MemoryConflictsArguments>();
+  command = commands.add(group, "conflicts", "Show what was changed on both sides of a sync",
+                         "keel memory conflicts",
+                         [conflicts] { return memory_conflicts_command(*conflicts); });
+  command->add_option("--settle", conflicts->settle, "Take one off the list, or all")
+      ->type_name("NUMBER");
+  command->add_flag("--json", conflicts->json, "Print one JSON object");
 }
 
 void add_tool(CLI::App& app, Commands& commands) {
@@ -364,7 +446,8 @@ int run_command_line(int argc, char** argv) {
   CLI::App* memory = commands.group(app, "memory", "What your agent remembers");
   add_memory_reading(*memory, commands);
   add_memory_writing(*memory, commands);
-  add_memory_sync(*memory, commands);
+  add_memory_history(*memory, commands);
+  add_memory_folder(*memory, commands);
   add_tool(app, commands);
   commands.add(app, "licenses", "Print the licences of everything inside keel", "keel licenses",
                [] { return licenses_command(); });

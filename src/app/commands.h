@@ -67,7 +67,46 @@ struct MemoryEditArguments {
   std::string id;
   std::optional<std::string> title;
   std::optional<std::string> body;
+  std::optional<std::string> kind;
+  std::optional<std::string> origin;
+  std::optional<int> importance;
+  std::optional<std::vector<std::string>> tags;     // all of them
+  std::optional<std::vector<std::string>> aliases;  // all of them
+
+  bool asks() const { return title || body || kind || origin || importance || tags || aliases; }
 };
+struct MemoryExportArguments {
+  std::string folder;
+  bool force = false;
+  bool json = false;
+};
+struct MemoryImportArguments {
+  std::string path;
+  std::string origin = "import";
+  bool dry_run = false;
+  bool forgotten = false;
+  bool json = false;
+};
+struct MemoryConflictsArguments {
+  std::string settle;  // a number or "all"; empty: only show them
+  bool json = false;
+};
+struct MemoryLogArguments {
+  std::string page;  // empty: all of memory
+  int limit = 50;
+  bool json = false;
+};
+struct MemoryAliasArguments {
+  std::string term, expands_to;
+  double weight = 0.3;
+  bool remove = false;
+};
+int memory_export_command(const MemoryExportArguments& arguments);
+int memory_import_command(const MemoryImportArguments& arguments);
+int memory_conflicts_command(const MemoryConflictsArguments& arguments);
+int memory_log_command(const MemoryLogArguments& arguments);
+int memory_alias_command(const MemoryAliasArguments& arguments);
+int memory_pin_command(const std::string& id, bool pinned);
 int memory_add_command(const MemoryAddArguments& arguments);
 int memory_search_command(const MemorySearchArguments& arguments);
 int memory_why_command(const std::string& turn, bool json);
@@ -77,9 +116,11 @@ int memory_forget_command(const std::string& id);
 int memory_edit_command(const MemoryEditArguments& arguments);
 
 struct MemorySyncArguments {
+  std::string folder;  // only this one; empty: what keel.toml names
   bool status = false;
   bool full = false;              // compare every text
-  bool accept_deletions = false;  // also when many pages are gone in Notion
+  bool accept_deletions = false;  // also when many pages are gone there at once
+  bool rewrite_deleted = false;   // files that are gone are written again
   bool json = false;
 };
 int memory_sync_command(const MemorySyncArguments& arguments);

@@ -136,27 +136,6 @@ Status forget(const std::string& id) {
   return {};
 }
 
-Status edit(const MemoryEditArguments& arguments) {
-  if (!arguments.title && !arguments.body) {
-    return fail(Code::invalid_argument, "nothing was said to change",
-                "Give --title, --body or both.");
-  }
-  std::unique_ptr<Assembly> assembly = TRY(open_memory());
-  memory::Page page = TRY(assembly->memory().get(arguments.id));
-  memory::NewPage changed;
-  changed.kind = page.kind;
-  changed.title = arguments.title.value_or(page.title);
-  changed.body = arguments.body ? TRY(text_argument(*arguments.body)) : page.body;
-  changed.origin = "owner";
-  changed.source_turn = page.source_turn;
-  changed.source_quote = page.source_quote;
-  changed.tags = page.tags;
-  changed.pinned = page.pinned;
-  memory::Page edited = TRY(assembly->memory().edit(page.id, changed, "owner"));
-  print(page_line(edited));
-  return {};
-}
-
 }  // namespace
 
 int memory_add_command(const MemoryAddArguments& arguments) {
@@ -177,8 +156,4 @@ int memory_list_command(const std::string& kind, int limit, bool json) {
 int memory_forget_command(const std::string& id) {
   return report(forget(id));
 }
-int memory_edit_command(const MemoryEditArguments& arguments) {
-  return report(edit(arguments));
-}
-
 }  // namespace keel::app

@@ -8,6 +8,7 @@
 #include "agent/agent.h"
 #include "app/assembly.h"
 #include "app/commands.h"
+#include "app/folder_sync.h"
 #include "app/notion_mirror.h"
 #include "app/report.h"
 #include "app/setup.h"
@@ -103,12 +104,14 @@ Status serve() {
   std::unique_ptr<gateway::Server> server =
       TRY(gateway::Server::start(assembly->agent(), config.socket_path()));
   std::unique_ptr<api::Surface> surface = TRY(open_surface(config, *assembly));
+  std::unique_ptr<FolderWorker> folder = FolderWorker::start(*assembly);
   std::unique_ptr<NotionWorker> notion = NotionWorker::start(*assembly);
   if (surface) say("keel serve: http://" + config.listen + ", token in " + config.token_path());
   say(fmt::format("keel serve: ready, {}", config.socket_path()));
   log::info("app", "serving {}", config.socket_path());
   wait_for_end(interrupts, -1);
   say("keel serve: ending");
+  folder.reset();
   notion.reset();
   if (!drain(*server, surface.get())) {
     // A turn that does not end is taken up at the next start, as after a crash.

@@ -30,7 +30,7 @@ Status list(bool json) {
                      {"description", spec.description},
                      {"effect", tool::effect_name(tool->effect())},
                      {"sink", policy::sink_name(tool->sink())},
-                     {"schema", spec.schema}});
+                     {"schema", spec.schema.json()}});
     } else {
       print(fmt::format("{:<14} {}\n", spec.name, spec.description));
     }
@@ -54,7 +54,7 @@ Status show(const std::string& name) {
   const tool::Tool* tool = TRY(find(registry, name));
   print(fmt::format("{}\n{}\n\neffect {}, sink {}\narguments:\n{}\n", tool->spec().name,
                     tool->spec().description, tool::effect_name(tool->effect()),
-                    policy::sink_name(tool->sink()), dump_json_pretty(tool->spec().schema)));
+                    policy::sink_name(tool->sink()), dump_json_pretty(tool->spec().schema.json())));
   return {};
 }
 

@@ -293,8 +293,6 @@ inline constexpr std::size_t service_request_bytes = 64u << 20;
 inline constexpr std::size_t service_answer_bytes = 32u << 20;  // of an answer that is not streamed
 inline constexpr std::size_t service_error_bytes = 64u << 10;   // kept of a body that is no success
 inline constexpr std::size_t service_header_bytes = 16u << 10;  // of one value that is sent
-inline constexpr std::size_t event_stream_bytes = 8u << 20;     // one line; the data of one event
-inline constexpr std::size_t event_field_bytes = 1024;          // an event's type or id
 
 // net/http
 inline constexpr std::size_t http_connections = 4096;       // beyond them those that ask give way

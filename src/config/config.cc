@@ -28,6 +28,7 @@ const std::vector<Key> gateway_keys{{"listen", Type::text},
 const std::vector<Key> files_keys{{"allow", Type::texts}};
 const std::vector<Key> net_keys{{"allow_private", Type::texts}};
 const std::vector<Key> hub_keys{{"base_url", Type::url}, {"token", Type::secret}};
+const std::vector<Key> memory_keys{{"folder", Type::text}};
 const std::vector<Key> notion_keys{
     {"base_url", Type::url}, {"token", Type::secret}, {"data_source", Type::text},
     {"owner", Type::text},   {"version", Type::text}, {"requests_per_second", Type::number}};
@@ -60,7 +61,7 @@ constexpr std::string_view without_effect = "has no effect in this version of ke
 std::vector<Key> section_keys() {
   std::vector<Key> keys;
   for (std::string_view name :
-       {"agent", "gateway", "model", "route", "files", "net", "hub", "notion", "log"}) {
+       {"agent", "gateway", "model", "route", "files", "net", "hub", "memory", "notion", "log"}) {
     keys.push_back({name, Type::anything});
   }
   for (const Later& later : later_sections) keys.push_back({later.name, Type::anything});
@@ -302,6 +303,10 @@ void read_sections(Reader& reader, const toml::table& root, Config& config) {
     config.hub_url = reader.text(*hub, "base_url", config.hub_url);
     while (config.hub_url.ends_with('/')) config.hub_url.pop_back();
     config.hub_token = Secret(reader.secret(*hub, "token"));
+  }
+  if (const toml::table* memory = section(reader, root, "memory", memory_keys)) {
+    const std::string folder = reader.text(*memory, "folder", "");
+    if (!folder.empty()) config.memory_folder = absolute_path(folder, config.home);
   }
   read_notion(reader, root, config);
   if (const toml::table* log = section(reader, root, "log", log_keys)) {

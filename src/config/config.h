@@ -82,6 +82,7 @@ struct Config {
       allowed_private;  // [net] allow_private: host:port pairs of this machine or network
   std::string hub_url = "https://huggingface.co";  // [hub] base_url, without a slash at its end
   Secret hub_token;
+  std::string memory_folder;  // [memory] folder: kept in step with memory; absolute, empty: none
   NotionConfig notion;
   std::string log_level = "info";
   std::vector<std::string>

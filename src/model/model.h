@@ -39,7 +39,10 @@ struct Request {
   std::string
       conversation;  // key of what may be reused from earlier requests (the engine's KV cache)
   std::vector<msg::Item> items;  // system first, append-only within a conversation
-  std::vector<msg::Tool> tools;  // canonical order, the same all through a conversation
+  std::vector<msg::Tool> tools;  // that may be called, in canonical order
+  // Those in the prompt's beginning, the same all through a conversation; empty: `tools`. The items
+  // tell of the difference.
+  std::vector<msg::Tool> shown_tools;
   ToolChoice tool_choice = ToolChoice::automatic;
   std::string tool;  // with ToolChoice::required: the one tool to call; empty: any
   Priority priority = Priority::owner;

@@ -81,6 +81,21 @@ std::string last_text_of(const Request& request, msg::Role role) {
   return "";
 }
 
+// An item without any text has its mark in a prompt too.
+std::int64_t words_of(const msg::Item& item) {
+  std::int64_t words = 0;
+  for (const msg::Block& block : item.blocks) {
+    if (const auto* text = std::get_if<msg::Text>(&block)) words += count_words(text->text);
+    if (const auto* call = std::get_if<msg::ToolCall>(&block)) {
+      words += 1 + count_words(call->arguments);
+    }
+    if (const auto* result = std::get_if<msg::ToolResult>(&block)) {
+      words += count_words(result->text);
+    }
+  }
+  return std::max<std::int64_t>(words, 1);
+}
+
 // Token by token, for as long as `take` wants more. False if it was stopped.
 bool say(std::string_view text, int delay_ms, const std::stop_token& stop, Response& response,
          const std::function<bool(std::string_view)>& take) {
@@ -224,7 +239,7 @@ Request ScriptModel::last_request() const {
   return last_;
 }
 
-bool ScriptModel::holds(const Line& line, const Request& request) {
+bool ScriptModel::holds(const Line& line, const Request& request, const std::string& said) {
   if (line.used && !line.repeat) return false;
   const msg::Role last = request.items.empty() ? msg::Role::system : request.items.back().role;
   if (line.on && last != *line.on) return false;
@@ -234,12 +249,13 @@ bool ScriptModel::holds(const Line& line, const Request& request) {
     if (last_text_of(request, msg::Role::tool).find(line.result) == std::string::npos) return false;
   }
   if (line.match.empty()) return true;
-  return ascii_lower(last_text_of(request, msg::Role::user)).find(line.match) != std::string::npos;
+  return said.find(line.match) != std::string::npos;
 }
 
 Result<ScriptModel::Line> ScriptModel::pick(const Request& request) {
+  const std::string said = ascii_lower(last_text_of(request, msg::Role::user));
   for (Line& line : lines_) {
-    if (!holds(line, request)) continue;
+    if (!holds(line, request, said)) continue;
     line.used = true;
     return line;
   }
@@ -251,16 +267,16 @@ Result<ScriptModel::Line> ScriptModel::pick(const Request& request) {
 
 Usage ScriptModel::count_prompt(const Request& request) {
   Usage usage;
-  for (const msg::Tool& tool : request.tools) {
+  for (const msg::Tool& tool : request.shown_tools.empty() ? request.tools : request.shown_tools) {
     usage.prompt_tokens += count_words(tool.name) + count_words(tool.description);
   }
-  std::vector<std::string> now;
-  for (const msg::Item& item : request.items) now.push_back(dump_json(msg::to_json(item)));
-  const std::vector<std::string>& before = prompts_[request.conversation];
+  std::vector<std::uint64_t> now;
+  for (const msg::Item& item : request.items) now.push_back(msg::mark_of(item));
+  const std::vector<std::uint64_t>& before = prompts_[request.conversation];
   bool same = !before.empty();
   if (same) usage.cached_tokens = usage.prompt_tokens;
   for (std::size_t i = 0; i < now.size(); ++i) {
-    const std::int64_t words = count_words(now[i]);
+    const std::int64_t words = words_of(request.items[i]);
     usage.prompt_tokens += words;
     same = same && i < before.size() && before[i] == now[i];
     if (same) usage.cached_tokens += words;

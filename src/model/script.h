@@ -64,14 +64,16 @@ class ScriptModel final : public Model {
   static Status parse_ending(const Json& value, Line& line);
   // With mutex_ held.
   Result<Line> pick(const Request& request);
-  static bool holds(const Line& line, const Request& request);
+  // `said`: the last words of the user, in lower case.
+  static bool holds(const Line& line, const Request& request, const std::string& said);
   Usage count_prompt(const Request& request);
   Result<Line> begin(const Request& request, Response& response);
 
   const ScriptOptions options_;
   mutable std::mutex mutex_;
   std::vector<Line> lines_;
-  std::map<std::string, std::vector<std::string>> prompts_;  // by conversation: its items as JSON
+  std::map<std::string, std::vector<std::uint64_t>>
+      prompts_;  // by conversation: marks of its items
   Request last_;
 };
 

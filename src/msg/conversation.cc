@@ -1,6 +1,8 @@
 #include "msg/conversation.h"
 
 #include <functional>
+#include <mutex>
+#include <utility>
 
 namespace keel::msg {
 namespace {
@@ -337,6 +339,49 @@ std::vector<ToolCall> tool_calls(const Item& item) {
   return calls;
 }
 
+struct Schema::State {
+  std::string text;  // empty: it came as a value
+  std::once_flag read;
+  Json value;
+};
+
+Schema::Schema() {
+  static const auto empty = std::make_shared<State>();
+  static const bool made = [] {
+    empty->value = Json::object();
+    return true;
+  }();
+  (void)made;
+  state_ = empty;
+}
+
+Schema::Schema(Json value) : state_(std::make_shared<State>()) {
+  state_->value = std::move(value);
+}
+
+Schema Schema::from_text(std::string text) {
+  auto state = std::make_shared<State>();
+  state->text = std::move(text);
+  return Schema(std::move(state));
+}
+
+const Json& Schema::json() const {
+  if (!state_->text.empty()) {
+    std::call_once(state_->read,
+                   [this] { state_->value = Json::parse(state_->text, nullptr, false); });
+  }
+  return state_->value;
+}
+
+std::string Schema::text() const {
+  return state_->text.empty() ? dump_json(state_->value) : state_->text;
+}
+
+std::uint64_t Schema::mark() const {
+  return state_->text.empty() ? std::hash<Json>{}(state_->value)
+                              : std::hash<std::string>{}(state_->text);
+}
+
 Item text_item(Role role, std::string text) {
   return Item{role, {Text{std::move(text)}}};
 }
@@ -360,7 +405,7 @@ std::uint64_t mark_of(const Tool& tool) {
   Marker marker;
   marker << tool.name << tool.description << std::uint64_t(tool.kind) << tool.space << tool.type
          << std::uint64_t(tool.strict ? 1 + int(*tool.strict) : 0) << tool.extras
-         << std::hash<Json>{}(tool.schema);
+         << tool.schema.mark();
   return marker.value();
 }
 
@@ -389,7 +434,7 @@ Result<Item> item_from_json(const Json& value) {
 
 // Without what only a tool's own dialect needs: the model is shown these three.
 Json to_json(const Tool& tool) {
-  return {{"name", tool.name}, {"description", tool.description}, {"schema", tool.schema}};
+  return {{"name", tool.name}, {"description", tool.description}, {"schema", tool.schema.json()}};
 }
 
 Result<Tool> tool_from_json(const Json& value) {

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
@@ -126,11 +127,30 @@ struct Item {
   Extras extras = {};
 };
 
+// A JSON Schema, read only where somebody looks into it: most requests carry the schemas of many
+// tools from one side to the other. Copies share what they hold. Threads: any.
+class Schema {
+ public:
+  Schema();            // {}
+  Schema(Json value);  // NOLINT(google-explicit-constructor): a schema is a value like any other
+  // Valid JSON, nested no deeper than Doc::parse allows; kept byte for byte.
+  static Schema from_text(std::string text);
+  const Json& json() const;
+  std::string text() const;  // as it came; compact if it came as a value
+  // Changes with what it holds.
+  std::uint64_t mark() const;
+
+ private:
+  struct State;
+  explicit Schema(std::shared_ptr<State> state) : state_(std::move(state)) {}
+  std::shared_ptr<State> state_;
+};
+
 enum class ToolKind { function, custom, server };
 struct Tool {
   std::string name;         // [a-z0-9_]{1,64} for keel's own; any text for a client's
   std::string description;  // for the model
-  Json schema;              // JSON Schema of the arguments: an object
+  Schema schema;            // of the arguments: an object
   ToolKind kind = ToolKind::function;
   std::string space = {};           // namespace
   std::string type = {};            // of a server tool: "web_search_20250305"

@@ -172,14 +172,20 @@ class Applier {
   Status change_conversation() {
     if (change_.prefix) {
       Statement update = TRY(connection_.prepare(
-          "UPDATE conversation SET system = ?2, identity_hash = ?3 WHERE name = ?1"));
+          "UPDATE conversation SET system = ?2, identity_hash = ?3, tools = ?4, tools_told = '' "
+          "WHERE name = ?1"));
       update.bind(1, change_.conversation).bind(2, change_.prefix->system);
-      TRY(update.bind(3, change_.prefix->identity_hash).run());
+      TRY(update.bind(3, change_.prefix->identity_hash).bind(4, change_.prefix->tools).run());
     }
     if (change_.announced) {
       Statement update =
           TRY(connection_.prepare("UPDATE conversation SET identity_hash = ?2 WHERE name = ?1"));
       TRY(update.bind(1, change_.conversation).bind(2, *change_.announced).run());
+    }
+    if (change_.tools_told) {
+      Statement update =
+          TRY(connection_.prepare("UPDATE conversation SET tools_told = ?2 WHERE name = ?1"));
+      TRY(update.bind(1, change_.conversation).bind(2, *change_.tools_told).run());
     }
     if (change_.window_start) {
       Statement update = TRY(connection_.prepare(
@@ -312,8 +318,8 @@ std::string_view turn_state_name(TurnState state) {
 bool Change::empty() const {
   return !state && !begins_attempt && !model && items.empty() && cuts.empty() && steps.empty() &&
          intents.empty() && results.empty() && usage.empty() && !outbox && !result && !error &&
-         !prefix && !announced && !window_start && !summary && !hide_items && !delivered &&
-         delivered_rows.empty();
+         !prefix && !announced && !tools_told && !window_start && !summary && !hide_items &&
+         !delivered && delivered_rows.empty();
 }
 
 Result<Accepted> Journal::accept(const NewMessage& message) {
@@ -351,7 +357,7 @@ Result<ConversationRow> Journal::conversation(std::string_view name) {
   return database_.read([&](Connection& connection) -> Result<ConversationRow> {
     Statement select = TRY(connection.prepare(
         "SELECT system, identity_hash, window_start, summary, summary_integrity, "
-        "summary_confidentiality FROM conversation WHERE name = ?1"));
+        "summary_confidentiality, tools, tools_told FROM conversation WHERE name = ?1"));
     ConversationRow row;
     row.name = std::string(name);
     if (TRY(select.bind(1, name).step())) {
@@ -359,6 +365,8 @@ Result<ConversationRow> Journal::conversation(std::string_view name) {
       row.identity_hash = select.text(1);
       row.window_start = select.integer(2);
       row.summary = {select.text(3), select.text(4), select.text(5)};
+      row.tools = select.text(6);
+      row.tools_told = select.text(7);
     }
     return row;
   });

@@ -66,6 +66,8 @@ struct ConversationRow {
   std::string name;
   std::string system;  // empty until the first turn was rendered
   std::string identity_hash;
+  std::string tools;       // JSON, as in the frozen prefix
+  std::string tools_told;  // JSON, as announced last; empty: those of the prefix
   std::int64_t window_start = 0;
   SummaryRow summary;
 };
@@ -127,6 +129,7 @@ struct OutboxRow {
 struct Prefix {
   std::string system;
   std::string identity_hash;
+  std::string tools;  // JSON
 };
 
 // What is to change, all of it in one transaction. Empty parts change nothing.
@@ -163,8 +166,9 @@ struct Change {
   std::optional<Outbox> outbox;
   std::optional<std::string> result;
   std::optional<Error> error;
-  std::optional<Prefix> prefix;          // frozen text and the identity it holds
-  std::optional<std::string> announced;  // hash of an identity told in a note
+  std::optional<Prefix> prefix;           // frozen text and the identity it holds
+  std::optional<std::string> announced;   // hash of an identity told in a note
+  std::optional<std::string> tools_told;  // JSON of the tools after an announcement
   std::optional<std::int64_t> window_start;
   std::optional<SummaryRow> summary;
   bool hide_items = false;                  // of this turn

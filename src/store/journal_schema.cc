@@ -123,10 +123,16 @@ ALTER TABLE conversation ADD COLUMN summary_integrity TEXT NOT NULL DEFAULT 'own
 ALTER TABLE conversation ADD COLUMN summary_confidentiality TEXT NOT NULL DEFAULT 'open';
 )sql";
 
+// The tools in the frozen prefix, and those the conversation was told of last.
+constexpr std::string_view schema_3 = R"sql(
+ALTER TABLE conversation ADD COLUMN tools TEXT NOT NULL DEFAULT '';
+ALTER TABLE conversation ADD COLUMN tools_told TEXT NOT NULL DEFAULT '';
+)sql";
+
 }  // namespace
 
 std::vector<Migration> journal_migrations() {
-  return {{"journal", 1, schema_1}, {"journal", 2, schema_2}};
+  return {{"journal", 1, schema_1}, {"journal", 2, schema_2}, {"journal", 3, schema_3}};
 }
 
 }  // namespace keel::store

@@ -73,7 +73,7 @@ Status Registry::add(std::unique_ptr<Tool> tool) {
   if (find(name) != nullptr) {
     return fail(Code::already_exists, "there is a tool '" + name + "' already");
   }
-  const Json& schema = tool->spec().schema;
+  const Json& schema = tool->spec().schema.json();
   if (!schema.is_object() || json_string_or(schema, "type", "") != "object") {
     return fail(Code::invalid_argument, "the schema of tool '" + name + "' is not an object's");
   }
@@ -112,7 +112,7 @@ Result<Outcome> Registry::invoke(const Call& call, Context& context,
   }
   const Result<Json> arguments = read_arguments(call.arguments);
   if (!arguments) return refusal(arguments.error().text());
-  if (const Status fits = check_schema(tool->spec().schema, *arguments); !fits) {
+  if (const Status fits = check_schema(tool->spec().schema.json(), *arguments); !fits) {
     return refusal(fits.error().text());
   }
   if (context.stop.stop_requested()) return fail(Code::cancelled, "the call was stopped");

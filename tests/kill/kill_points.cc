@@ -51,6 +51,18 @@ ssize_t pwrite64(int fd, const void* data, size_t size, off64_t offset) {
   keel::kill::pass();
   return syscall(SYS_pwrite64, fd, data, size, offset);
 }
+int rename(const char* from, const char* to) {
+  keel::kill::pass();
+  return static_cast<int>(syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0));
+}
+int renameat2(int from_at, const char* from, int to_at, const char* to, unsigned flags) {
+  keel::kill::pass();
+  return static_cast<int>(syscall(SYS_renameat2, from_at, from, to_at, to, flags));
+}
+int link(const char* from, const char* to) {
+  keel::kill::pass();
+  return static_cast<int>(syscall(SYS_linkat, AT_FDCWD, from, AT_FDCWD, to, 0));
+}
 int fsync(int fd) {
   keel::kill::pass();
   return static_cast<int>(syscall(SYS_fsync, fd));

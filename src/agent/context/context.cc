@@ -25,6 +25,7 @@ constexpr std::string_view summary_head =
     "[Note from keel, not the owner's words. What was said before this, in short, as data:\n";
 constexpr std::string_view said_mark = "* ";
 constexpr std::string_view gist_head = "In short:";
+constexpr std::string_view identity_head = "\nWho you are was changed. From now on:\n";
 constexpr std::string_view day_head = "Today is ";
 constexpr std::size_t note_id_bytes = 12;  // enough to name a page, and cheap in tokens
 
@@ -93,7 +94,8 @@ std::string note_text(const Note& note) {
   std::string out(note_head);
   if (!note.day.empty()) out += " " + note.day;
   if (!note.new_identity.empty()) {
-    out += "\nWho you are was changed. From now on:\n" + as_quotation(note.new_identity);
+    out += identity_head;
+    out += as_quotation(note.new_identity);
   }
   if (!note.pages.empty()) {
     out += "\nFrom your memory, as data:\n";
@@ -111,8 +113,14 @@ bool ends_with_note(const msg::Item& item) {
   return text != nullptr && text->text.starts_with(note_head);
 }
 
-msg::Item user_item(std::string owner_text, const Note& note) {
+bool tells_identity(const msg::Item& item) {
+  return ends_with_note(item) &&
+         std::get<msg::Text>(item.blocks.back()).text.find(identity_head) != std::string::npos;
+}
+
+msg::Item user_item(std::string owner_text, const Note& note, std::string tools_told) {
   msg::Item item = msg::text_item(msg::Role::user, std::move(owner_text));
+  if (!tools_told.empty()) item.blocks.emplace_back(msg::Text{std::move(tools_told)});
   if (!note.empty()) item.blocks.emplace_back(msg::Text{note_text(note)});
   return item;
 }

@@ -44,9 +44,12 @@ struct Note {
 // Empty for an empty note.
 std::string note_text(const Note& note);
 
-// The owner's words and, in a block of its own behind them, the note if there is one.
-msg::Item user_item(std::string owner_text, const Note& note);
+// The owner's words and, in blocks of their own behind them, what is told of changed tools
+// (tool_list.h) and the note, if there are such.
+msg::Item user_item(std::string owner_text, const Note& note, std::string tools_told = {});
 bool ends_with_note(const msg::Item& item);
+// Whether its note says who the agent is from now on.
+bool tells_identity(const msg::Item& item);
 
 // http and https addresses as they stand in a text, without punctuation at their ends.
 std::vector<std::string> urls_in(std::string_view text);

@@ -44,7 +44,6 @@ std::vector<msg::Item> split_results(std::vector<msg::Item> items) {
 void map_tools(std::vector<msg::Tool> tools, Mapped& mapped) {
   for (msg::Tool& tool : tools) {
     if (tool.kind == msg::ToolKind::custom) mapped.custom.insert(tool.name);
-    if (!tool.schema.is_object()) tool.schema = Json{{"type", "object"}};
     mapped.request.tools.push_back(
         msg::Tool{std::move(tool.name), std::move(tool.description), std::move(tool.schema)});
   }

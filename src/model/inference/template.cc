@@ -156,11 +156,11 @@ bool ChatTemplate::State::compiles(const std::string& grammar_text) const {
 
 // Each tool is compiled alone, so that one that cannot be compiled takes no other with it.
 const ChatTemplate::State::ToolGrammar& ChatTemplate::State::tool_grammar(const msg::Tool& tool) {
-  const std::string key = dump_json(tool.schema);
+  const std::string key = dump_json(tool.schema.json());
   const auto known = tool_grammars.find(key);
   if (known != tool_grammars.end()) return known->second;
   ToolGrammar result{"{\"type\": \"object\"}", "its schema could not be turned into a grammar"};
-  for (const Json& schema : {tool.schema, loosen_schema(tool.schema)}) {
+  for (const Json& schema : {tool.schema.json(), loosen_schema(tool.schema.json())}) {
     const Status checked = check_schema(schema);
     if (!checked) {
       result.reason = checked.error().message;
@@ -185,7 +185,7 @@ const ChatTemplate::State::ToolGrammar& ChatTemplate::State::tool_grammar(const 
 // away.
 void ChatTemplate::State::build_grammar_for(const std::vector<msg::Tool>& tools) {
   std::string key;
-  for (const msg::Tool& tool : tools) key += tool.name + dump_json(tool.schema) + "\n";
+  for (const msg::Tool& tool : tools) key += tool.name + dump_json(tool.schema.json()) + "\n";
   if (key == grammar_key) return;
   degraded.clear();
   std::vector<common_chat_schema_document> documents;
@@ -331,14 +331,18 @@ common_chat_templates_inputs ChatTemplate::State::inputs(const model::Request& r
       in.tool_choice = COMMON_CHAT_TOOL_CHOICE_REQUIRED;
       break;
   }
-  if (request.tools.empty()) return in;
+  // The native parser finds calls only of the tools it was given.
+  const bool as_before = tagged_json && !request.shown_tools.empty();
+  const std::vector<msg::Tool>& listed = as_before ? request.shown_tools : request.tools;
+  if (listed.empty()) return in;
   if (tagged_json && !knows_tools) {
     std::string text(kToolsHead);
-    for (const msg::Tool& tool : request.tools) {
-      const Json function = {
-          {"type", "function"},
-          {"function",
-           {{"name", tool.name}, {"description", tool.description}, {"parameters", tool.schema}}}};
+    for (const msg::Tool& tool : listed) {
+      const Json function = {{"type", "function"},
+                             {"function",
+                              {{"name", tool.name},
+                               {"description", tool.description},
+                               {"parameters", tool.schema.json()}}}};
       text += "\n" + guard.protect(dump_json(function));
     }
     text += kToolsTail;
@@ -351,11 +355,12 @@ common_chat_templates_inputs ChatTemplate::State::inputs(const model::Request& r
     return in;
   }
   const bool one = request.tool_choice == model::ToolChoice::required && !request.tool.empty();
-  for (const msg::Tool& tool : request.tools) {
+  for (const msg::Tool& tool : listed) {
     // A call in the template's own format cannot be held to one tool but by showing no other.
     if (one && !tagged_json && tool.name != request.tool) continue;
     // The native parser compiles the schemas itself, so it is given those that compile.
-    const std::string schema = tagged_json ? dump_json(tool.schema) : tool_grammar(tool).schema;
+    const std::string schema =
+        tagged_json ? dump_json(tool.schema.json()) : tool_grammar(tool).schema;
     in.tools.push_back({tool.name, guard.protect(tool.description), guard.protect(schema)});
   }
   return in;
@@ -431,9 +436,10 @@ Result<std::unique_ptr<ChatTemplate>> ChatTemplate::create(const llama_model* mo
 
 Result<Prompt> ChatTemplate::render(const model::Request& request) {
   if (request.items.empty()) return fail(Code::invalid_argument, "there is nothing to answer");
-  if (request.tools.size() > limits::tools) {
-    return fail(Code::limit, "there are " + std::to_string(request.tools.size()) +
-                                 " tools, more than " + std::to_string(limits::tools));
+  const std::size_t most = std::max(request.tools.size(), request.shown_tools.size());
+  if (most > limits::tools) {
+    return fail(Code::limit, "there are " + std::to_string(most) + " tools, more than " +
+                                 std::to_string(limits::tools));
   }
   Prompt prompt;
   prompt.tagged_json = state_->tagged_json;

@@ -38,6 +38,8 @@ Json request_json(const model::Request& request) {
   for (const msg::Item& item : request.items) items.push_back(msg::to_json(item));
   Json tools = Json::array();
   for (const msg::Tool& tool : request.tools) tools.push_back(msg::to_json(tool));
+  Json shown = Json::array();
+  for (const msg::Tool& tool : request.shown_tools) shown.push_back(msg::to_json(tool));
   std::string choice = "automatic";
   for (const auto& [value, name] : kChoices) {
     if (value == request.tool_choice) choice = name;
@@ -50,6 +52,7 @@ Json request_json(const model::Request& request) {
   return {{"conversation", request.conversation},
           {"items", std::move(items)},
           {"tools", std::move(tools)},
+          {"shown_tools", std::move(shown)},
           {"tool_choice", choice},
           {"tool", request.tool},
           {"priority", priority},
@@ -78,6 +81,11 @@ Result<model::Request> request_from_json(const Json& value) {
   }
   for (const Json& tool : TRY(member(value, "tools"))) {
     request.tools.push_back(TRY(msg::tool_from_json(tool)));
+  }
+  if (const auto shown = value.find("shown_tools"); shown != value.end()) {
+    for (const Json& tool : *shown) {
+      request.shown_tools.push_back(TRY(msg::tool_from_json(tool)));
+    }
   }
   const std::string choice = TRY(json_string(value, "tool_choice"));
   for (const auto& [kind, name] : kChoices) {

@@ -23,7 +23,7 @@ TEST(Protocol, GenerateSurvivesTheWayThere) {
   EXPECT_TRUE(got.exact_tokens);
   EXPECT_EQ(got.request.tool_choice, model::ToolChoice::required);
   EXPECT_EQ(got.request.sampling.seed, 4294967295u);
-  EXPECT_EQ(dump_json(got.request.tools[0].schema), R"({"type":"object","z":1,"a":2})");
+  EXPECT_EQ(dump_json(got.request.tools[0].schema.json()), R"({"type":"object","z":1,"a":2})");
   EXPECT_EQ(msg::plain_text(got.request.items[0]), "hé \"x\"\n");
 }
 

@@ -139,7 +139,6 @@ class RequestReader {
       tool.name = value["name"].string();
       tool.description = value["description"].string();
       tool.type = value["type"].string();
-      tool.schema = Json::object();
       if (tool.name.empty()) return wrong(where + ".name", "Field required");
       if (!tool.type.empty() && tool.type != "custom") {
         tool.kind = ToolKind::server;
@@ -149,7 +148,7 @@ class RequestReader {
         continue;
       } else {
         tool.type.clear();
-        tool.schema = json_of(value["input_schema"]);
+        tool.schema = Schema::from_text(std::string(value["input_schema"].raw()));
       }
       tool.strict = value["strict"].boolean();
       read_extras(tool.extras, value, here,
@@ -389,9 +388,13 @@ class RequestWriter {
             "input_schema",
             R"({"type":"object","properties":{"input":{"type":"string"}},"required":["input"]})");
       } else if (tool.kind == ToolKind::function) {
-        Json schema = tool.schema;
-        if (!schema.contains("type")) schema["type"] = "object";  // refused without
-        w.member("input_schema", dump_json(schema));
+        Json schema = tool.schema.json();
+        if (schema.contains("type")) {
+          w.member("input_schema", tool.schema.text());
+        } else {
+          schema["type"] = "object";  // refused without
+          w.member("input_schema", dump_json(schema));
+        }
       }
       if (tool.strict) w.key("strict").boolean(*tool.strict);
       write_extras(w, tool.extras, here, written_.losses, where);

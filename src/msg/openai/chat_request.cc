@@ -128,7 +128,6 @@ class RequestReader {
         read_extras(tool.extras, value, here, {"type", "function"});
       } else if (type == "custom") {
         tool.kind = ToolKind::custom;
-        tool.schema = Json::object();
         tool.name = value["custom"]["name"].string();
         if (tool.name.empty()) return wrong(where + ".custom.name", "is missing");
         tool.description = value["custom"]["description"].string();
@@ -138,7 +137,6 @@ class RequestReader {
         if (type.empty()) return wrong(where + ".type", "is missing");
         tool.kind = ToolKind::server;
         tool.type = type;
-        tool.schema = Json::object();
       }
       keep_wire(tool, value, here);
       parsed_.conversation.tools.push_back(std::move(tool));

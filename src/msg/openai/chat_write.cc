@@ -301,7 +301,7 @@ class RequestWriter {
       const std::string_view kind = tool.kind == ToolKind::custom ? "custom" : "function";
       w.object().text("type", kind).key(kind).object().text("name", tool.name);
       if (!tool.description.empty()) w.text("description", tool.description);
-      if (tool.kind == ToolKind::function) w.member("parameters", dump_json(tool.schema));
+      if (tool.kind == ToolKind::function) w.member("parameters", tool.schema.text());
       if (tool.strict) w.key("strict").boolean(*tool.strict);
       write_extras(w, tool.extras, to, written_.losses, where, kind);
       w.end_object();

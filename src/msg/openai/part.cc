@@ -108,11 +108,10 @@ Result<Tool> function_tool(const Value& function, const std::string& where, Loss
   Tool tool;
   tool.name = function["name"].string();
   tool.description = function["description"].string();
-  tool.schema = Json::object();
   if (tool.name.empty()) return wrong(where + ".name", "is missing");
   const Value parameters = function["parameters"];
   if (parameters.is_object()) {
-    tool.schema = json_of(parameters);
+    tool.schema = Schema::from_text(std::string(parameters.raw()));
   } else if (!parameters.empty()) {
     // One broken tool must not cost the others.
     losses.push_back({Lost::tool, where, "its parameters are no object"});

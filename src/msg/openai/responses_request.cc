@@ -351,7 +351,6 @@ class RequestReader {
                     {"type", "name", "description", "parameters", "strict"});
       } else if (type == "custom") {
         tool.kind = ToolKind::custom;
-        tool.schema = Json::object();
         tool.name = value["name"].string();
         if (tool.name.empty()) return wrong(where + ".name", "is missing");
         tool.description = value["description"].string();
@@ -360,7 +359,6 @@ class RequestReader {
         if (type.empty()) return wrong(where + ".type", "is missing");
         tool.kind = ToolKind::server;
         tool.type = type;
-        tool.schema = Json::object();
       }
       tool.space = space;
       if (!space_description_.empty()) {

@@ -308,7 +308,7 @@ class RequestWriter {
       w.text("name", tool.name);
       if (!tool.description.empty()) w.text("description", tool.description);
       if (tool.kind == ToolKind::function) {
-        w.member("parameters", dump_json(tool.schema));
+        w.member("parameters", tool.schema.text());
         // Strict is what the server takes silence for; other dialects' tools are not meant so.
         const bool silent = tool.wire.dialect == to && !tool.strict;
         if (!silent) w.key("strict").boolean(tool.strict.value_or(false));
