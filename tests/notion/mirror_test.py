@@ -153,6 +153,18 @@ class BothWaysTest(MirrorHome):
         both = "First, by the owner.\n\nSecond, by keel."
         self.assertEqual((self.page(page)["body"], self.ws.body(row)), (both, both))
 
+    def test_a_new_title_is_sent_though_somebody_was_just_there(self):
+        page = self.add("First.", title="One")
+        self.sync()
+        row = self.row(page)
+        self.ws.owner_edit(row, body="By the owner.")
+        self.sync()
+        self.ok("memory", "edit", page, "--title", "Renamed")
+        before = len(self.server.requests)
+        self.assertEqual(self.sync()["updated"], 1)
+        self.assertLessEqual(len(self.server.requests) - before, 10)
+        self.assertEqual((self.ws.title_of(row), self.ws.body(row)), ("Renamed", "By the owner."))
+
     def test_an_edit_that_leaves_no_sign_is_found_by_comparing(self):
         page = self.add("First.\n\nSecond.", title="Two")
         self.sync()

@@ -6,13 +6,12 @@
 #include <map>
 
 #include "base/text.h"
-#include "log/log.h"
 #include "memory/merge/merge.h"
 
 namespace keel::memory::notion {
 
+// Not for the log: it may hold a page's title.
 void Pass::notice(std::string text) {
-  log::info("notion", "{}", text);
   if (report.notices.size() < limits::notion_shown) report.notices.push_back(std::move(text));
 }
 
