@@ -15,6 +15,14 @@
 
 namespace keel::app {
 
+std::vector<store::Migration> database_migrations() {
+  std::vector<store::Migration> all = memory::migrations();
+  for (auto* room :
+       {&memory::folder_migrations, &memory::notion::migrations, &store::journal_migrations})
+    for (store::Migration& migration : (*room)()) all.push_back(std::move(migration));
+  return all;
+}
+
 Assembly::Assembly(config::Config config) : config_(std::move(config)) {}
 
 // The members end in the opposite order of their making: the agent first, the lock last.
@@ -27,13 +35,7 @@ Result<std::unique_ptr<Assembly>> Assembly::open(const config::Config& config, E
   if (serves || extent == Extent::agent) made->lock_ = TRY(lock_home(config, serves));
   store::DatabaseOptions options;
   options.path = config.database_path();
-  options.migrations = memory::migrations();
-  for (store::Migration& migration : memory::folder_migrations())
-    options.migrations.push_back(std::move(migration));
-  for (store::Migration& migration : memory::notion::migrations())
-    options.migrations.push_back(std::move(migration));
-  for (store::Migration& migration : store::journal_migrations())
-    options.migrations.push_back(std::move(migration));
+  options.migrations = database_migrations();
   made->database_ = TRY(store::Database::open(options));
   made->memory_ = std::make_unique<memory::Memory>(*made->database_, made->clock_);
   // Who the agent is stands in pages from the first start on, where the owner can change it.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/result.h"
@@ -26,7 +27,8 @@ class Client;
 }
 namespace keel::store {
 class Database;
-}
+struct Migration;
+}  // namespace keel::store
 namespace keel::tool {
 class Registry;
 }
@@ -76,6 +78,8 @@ class Assembly {
 // The models of keel.toml, also those that it gains later. A kind that this program cannot run is
 // an error with its line; with route.local_only, models that run elsewhere are left out.
 Status add_models(const config::Config& config, model::Router& router, net::Client& net);
+// The tables of all rooms that share keel.db.
+std::vector<store::Migration> database_migrations();
 // Every tool, one line each.
 Status add_tools(tool::Registry& registry);
 // Those for Notion, where keel.toml has it; nullptr for listings.
