@@ -135,7 +135,10 @@ class BothWaysTest(MirrorHome):
         kept = self.query(f"SELECT body FROM revision WHERE rev = {conflict['other_revision']} AND "
                           f"page = (SELECT number FROM page WHERE id = '{page}')")
         self.assertEqual(kept[0][0], "First, by keel.\n\nSecond.")
-        self.assertIn("was changed on both sides", self.ok("memory", "sync", "--status"))
+        self.assertIn("was changed here and in Notion", self.ok("memory", "sync", "--status"))
+        self.assertIn("is the other text", self.ok("memory", "conflicts"))
+        self.ok("memory", "conflicts", "--settle", "all")
+        self.assertEqual(self.status()["conflicts"], [])
         self.assert_equal_sides()
 
     def test_an_edit_between_the_look_and_the_write_is_kept(self):
