@@ -19,7 +19,7 @@
 
 namespace keel::app {
 
-std::vector<store::Migration> migrations() {
+std::vector<store::Migration> database_migrations() {
   std::vector<store::Migration> all = memory::migrations();
   for (const auto& room : {memory::folder_migrations(), memory::notion::migrations(),
                            store::journal_migrations(), account::migrations()}) {
@@ -40,7 +40,7 @@ Result<std::unique_ptr<Assembly>> Assembly::open(const config::Config& config, E
   if (serves || extent == Extent::agent) made->lock_ = TRY(lock_home(config, serves));
   store::DatabaseOptions options;
   options.path = config.database_path();
-  options.migrations = migrations();
+  options.migrations = database_migrations();
   made->database_ = TRY(store::Database::open(options));
   made->ledger_ = std::make_unique<account::EgressLedger>(*made->database_, made->clock_);
   made->usage_ = std::make_unique<account::Usage>(*made->database_, made->clock_);

@@ -40,9 +40,6 @@ class Registry;
 
 namespace keel::app {
 
-// The tables of every room.
-std::vector<store::Migration> migrations();
-
 class Assembly {
  public:
   enum class Extent {
@@ -91,6 +88,8 @@ class Assembly {
 // The models of keel.toml, also those that it gains later. A kind that this program cannot run is
 // an error with its line; with route.local_only, models that run elsewhere are left out.
 Status add_models(const config::Config& config, model::Router& router, net::Client& net);
+// The tables of all rooms that share keel.db.
+std::vector<store::Migration> database_migrations();
 // Every tool, one line each.
 Status add_tools(tool::Registry& registry);
 // Those for Notion, where keel.toml has it; nullptr for listings.

@@ -13,7 +13,6 @@
 #include "base/text.h"
 #include "gateway/client.h"
 #include "memory/memory.h"
-#include "memory/notion/ledger.h"
 #include "model/local/cpu.h"
 #include "model/local/gguf_check.h"
 #include "store/database.h"
@@ -129,7 +128,7 @@ class Doctor {
     }
     store::DatabaseOptions options;
     options.path = path;
-    options.migrations = migrations();
+    options.migrations = database_migrations();
     Result<std::unique_ptr<store::Database>> database = store::Database::open(options);
     Status checked = database ? (*database)->check() : Status(tl::unexpected(database.error()));
     if (!checked) {
