@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "memory/folder/sync_rows.h"
 #include "memory/memory.h"
 #include "memory/notion/ledger.h"
 #include "store/journal.h"
@@ -64,6 +65,7 @@ int main(int argc, char** argv) {
   store::DatabaseOptions options;
   options.path = std::string(argv[1]) + "/keel.db";
   options.migrations = memory::migrations();
+  for (store::Migration& one : memory::folder_migrations()) options.migrations.push_back(one);
   for (store::Migration& one : memory::notion::migrations()) options.migrations.push_back(one);
   for (store::Migration& one : store::journal_migrations()) options.migrations.push_back(one);
   const SystemClock clock;

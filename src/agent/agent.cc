@@ -17,7 +17,7 @@
 #include "log/log.h"
 #include "memory/memory.h"
 #include "memory/render.h"
-#include "model/router.h"
+#include "model/route/router.h"
 #include "store/journal.h"
 
 namespace keel::agent {
@@ -243,7 +243,7 @@ Agent::~Agent() = default;
 Result<Json> Agent::run(const TurnRequest& request, const EventSink& sink, std::stop_token stop) {
   State& state = *state_;
   TRY(check_request(request));
-  if (!request.model.empty()) TRY(state.parts.router.choose(request.model));
+  if (!request.model.empty()) TRY(state.parts.router.find(request.model));
   const bool valid = is_valid_utf8(request.text) && request.text.find('\0') == std::string::npos;
   const std::string text = valid ? request.text : to_valid_utf8(request.text);
 
@@ -349,11 +349,16 @@ Status Agent::use_model(const std::string& name) {
 Status Agent::prepare(const std::string& conversation, const EventSink& sink,
                       std::stop_token stop) {
   State& state = *state_;
-  const model::Choice choice = TRY(state.parts.router.choose(""));
+  model::Needs needs;
+  needs.conversation = conversation;
+  needs.channel = "terminal";
+  const model::Choice choice = TRY(state.parts.router.choose(needs));
+  if (choice.elsewhere) return {};
   const store::ConversationRow row = TRY(state.journal.conversation(conversation));
-  const std::string system =
-      row.system.empty() ? system_text(TRY(state.parts.memory.identity_text(state.parts.name)))
-                         : row.system;
+  const std::string system = row.system.empty()
+                                 ? system_text(TRY(state.parts.memory.identity_text(
+                                       state.parts.name, state.parts.router.route().private_names)))
+                                 : row.system;
   model::Request next;
   next.conversation = conversation;
   next.items = TRY(Window::load(state.journal, row)).items(system, choice.name);

@@ -422,7 +422,7 @@ TEST(Agent, SignificantStatementsBecomePagesAfterTheReplyUnlessRemembered) {
 
 TEST(Agent, AMessageWithoutAModelFailsAndNamesTheCure) {
   House house({.script = always_ok});
-  model::Router none;
+  model::Router none(house.clock);
   Agent agent(AgentParts{.clock = house.clock,
                          .database = *house.database,
                          .memory = *house.memory,

@@ -1,7 +1,8 @@
 // The one stream of events of a turn. The terminal, `keel chat --json`, the daemon's socket, logs
 // and tests subscribe to it; nothing about a turn is shown that is not an event. Order:
-// TurnStarted, Recalled, Routed, then any of Progress, Token, ToolStarted, ToolFinished, Notice,
-// and last Replied with the Finished record, or Failed.
+// TurnStarted, Recalled, Routed, then any of Progress, Token, ToolStarted, ToolFinished, Notice
+// (and Routed again, where another model goes on), and last Replied with the Finished record, or
+// Failed.
 #pragma once
 
 #include <functional>

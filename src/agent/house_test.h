@@ -14,10 +14,12 @@
 #include <utility>
 #include <vector>
 
+#include "account/budget.h"
+#include "account/schema.h"
 #include "agent/agent.h"
 #include "base/clock.h"
 #include "memory/memory.h"
-#include "model/router.h"
+#include "model/route/router.h"
 #include "model/script.h"
 #include "net/client.h"
 #include "rt/thread.h"
@@ -59,10 +61,47 @@ inline std::vector<std::string> lines_of(const std::string& path) {
   return lines;
 }
 
+// A scripted model that stands for one of another machine, with a price.
+class Elsewhere final : public model::Model {
+ public:
+  Elsewhere(std::unique_ptr<model::ScriptModel> script, model::Prices prices)
+      : script_(std::move(script)), prices_(prices) {}
+  model::ScriptModel& script() { return *script_; }
+  model::Info info() const override {
+    model::Info info = script_->info();
+    info.kind = "anthropic";
+    info.elsewhere = true;
+    info.prices = prices_;
+    return info;
+  }
+  Result<model::Response> generate(const model::Request& request, const model::Sink& sink,
+                                   std::stop_token stop) override {
+    Result<model::Response> response = script_->generate(request, sink, std::move(stop));
+    if (response) {
+      response->usage.cost_usd =
+          static_cast<double>(response->usage.prompt_tokens) * prices_.in / 1e6;
+    }
+    return response;
+  }
+  Status prepare(const model::Request& request, const model::Sink& sink,
+                 std::stop_token stop) override {
+    return script_->prepare(request, sink, std::move(stop));
+  }
+
+ private:
+  std::unique_ptr<model::ScriptModel> script_;
+  const model::Prices prices_;
+};
+
 struct HouseOptions {
   WallMs start_ms = 1'795'370'700'000;  // Sunday, 22 November 2026, 18:05:00 UTC
   std::string folder;                   // empty: one of its own, removed at the end
   std::string script;
+  std::string second;  // the script of a further model "second"; empty: there is none
+  std::string cloud;   // and of one "cloud" of another machine
+  model::Prices prices{10, 10, 10, 10};  // of that
+  config::RouteConfig route = {};
+  account::BudgetLimits budget = {};
   std::int64_t context = 0;
   bool compacts = false;
   std::function<void(std::int64_t)> after_commit;
@@ -129,11 +168,14 @@ class House {
   std::unique_ptr<store::Database> database;
   std::unique_ptr<memory::Memory> memory;
   std::unique_ptr<net::Client> net;
+  std::unique_ptr<account::Budget> budget;
   std::unique_ptr<model::Router> router;
   std::unique_ptr<tool::Registry> tools;
   std::unique_ptr<store::Journal> journal;
   std::unique_ptr<Agent> agent;
   model::ScriptModel* script = nullptr;
+  model::ScriptModel* second = nullptr;
+  model::ScriptModel* cloud = nullptr;
   std::vector<Event> events;
   std::function<void(const Event&)> on_event;
 
@@ -145,15 +187,20 @@ class House {
     for (store::Migration& migration : store::journal_migrations()) {
       options.migrations.push_back(migration);
     }
+    for (store::Migration& migration : account::migrations()) {
+      options.migrations.push_back(migration);
+    }
     options.after_commit = options_.after_commit;
     database = MUST(store::Database::open(options));
     memory = std::make_unique<memory::Memory>(*database, clock);
     net = std::make_unique<net::Client>(net::ClientOptions{});
-    router = std::make_unique<model::Router>();
+    budget = std::make_unique<account::Budget>(*database, clock, options_.budget);
+    router = std::make_unique<model::Router>(clock, options_.route, budget.get());
     auto model =
         MUST(model::ScriptModel::from_text({"script", "", options_.context}, options_.script));
     script = model.get();
     router->add(std::move(model));
+    add_more_models();
     tools = std::make_unique<tool::Registry>();
     add_tools();
     journal = std::make_unique<store::Journal>(*database, clock);
@@ -172,9 +219,24 @@ class House {
     journal.reset();
     tools.reset();
     router.reset();
+    budget.reset();
     net.reset();
     memory.reset();
     database.reset();
+  }
+
+  void add_more_models() {
+    if (!options_.second.empty()) {
+      auto model = MUST(model::ScriptModel::from_text({"second", "", 0}, options_.second));
+      second = model.get();
+      router->add(std::move(model));
+    }
+    if (!options_.cloud.empty()) {
+      auto model = std::make_unique<Elsewhere>(
+          MUST(model::ScriptModel::from_text({"cloud", "", 0}, options_.cloud)), options_.prices);
+      cloud = &model->script();
+      router->add(std::move(model));
+    }
   }
 
   void add_tools() {

@@ -56,10 +56,6 @@ std::string Record::recall_step() const {
   return dump_json({{"retrieval", retrieval}, {"pages", pages_json(pages)}});
 }
 
-std::string Record::route_step() const {
-  return dump_json({{"model", model}, {"rule", rule}, {"reason", reason}});
-}
-
 Json Record::to_json() const {
   Json tools = Json::array();
   for (const store::CallRow& call : calls) tools.push_back(call_json(call));

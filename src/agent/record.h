@@ -30,7 +30,6 @@ struct Record {
   // Recalled pages and route, from the steps of an interrupted turn.
   Status read_steps(const std::vector<store::StepRow>& steps);
   std::string recall_step() const;
-  std::string route_step() const;
   Json to_json() const;
 };
 

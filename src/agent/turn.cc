@@ -76,7 +76,7 @@ Result<Json> Turn::advance() {
 
 Status Turn::load() {
   conversation_ = TRY(journal_.conversation(row_.conversation));
-  identity_ = TRY(parts_.memory.identity_text(parts_.name));
+  identity_ = TRY(parts_.memory.identity_text(parts_.name, parts_.router.route().private_names));
   tools_ = ToolList(conversation_, parts_.tools.specs());
   window_ = TRY(Window::load(journal_, conversation_));
   return {};
@@ -90,7 +90,12 @@ Status Turn::resume() {
     if (step.kind == "nudge") nudged_ = true;
     if (step.kind == "repeat") told_of_repeat_ = true;
     if (step.kind == "limit") last_step_ = true;
+    if (step.kind == "fallback") {
+      const Json data = TRY(parse_json(step.json, "a stored step"));
+      failed_.push_back({json_string_or(data, "model", ""), json_string_or(data, "why", "")});
+    }
   }
+  opened_ = true;
   record_.usage = TRY(journal_.usage_of(row_.id));
   for (store::CallRow& call : TRY(journal_.calls(row_.id))) {
     if (!call.has_result) {
@@ -125,23 +130,33 @@ Status Turn::step() {
   const bool last = last_step_ || std::ssize(record_.calls) >= limits::turn_tool_calls;
   Result<model::Response> response = generate(last);
   if (response) return take(std::move(*response), last);
-  if (response.error().code == Code::limit) return shrink(response.error());
   if (response.error().code == Code::cancelled && stopping()) return {};
-  return pass(response.error());
+  Error error = std::move(response).error();
+  if (error.code == Code::limit) {
+    Status shrunk = shrink(error);
+    if (shrunk || shrunk.error().code != Code::limit) return shrunk;
+    error = std::move(shrunk).error();
+  }
+  if (TRY(fall_back(error))) return {};
+  return pass(std::move(error));
 }
 
 Result<model::Response> Turn::generate(bool last) {
   model::Request request;
   request.conversation = row_.conversation;
-  request.items = window_.items(conversation_.system, choice_.name);
+  request.turn = row_.id;
+  request.items = choice_.withholds
+                      ? window_.open_items(conversation_.system, choice_.name, row_.id)
+                      : window_.items(conversation_.system, choice_.name);
+  if (choice_.elsewhere) request.pages = pages_in_prompt();
   request.tools = tools_.now();
   request.shown_tools = tools_.shown();
   request.max_tokens = limits::turn_call_tokens;
   if (last) request.tool_choice = model::ToolChoice::none;
   request.ends_with_note = ends_with_note(request.items.back());
-  thinking_shown_ = false;
+  thinking_shown_ = text_shown_ = false;
   const model::Sink sink = [this](const model::StreamEvent& event) { on_model_event(event); };
-  return choice_.model->generate(request, sink, stop_.get_token());
+  return parts_.router.ask(choice_, request, sink, stop_.get_token());
 }
 
 void Turn::on_model_event(const model::StreamEvent& event) {
@@ -149,6 +164,7 @@ void Turn::on_model_event(const model::StreamEvent& event) {
   if (out_of_time()) stop_.request_stop();
   if (const auto* delta = std::get_if<model::TextDelta>(&event)) {
     if (record_.ttft_ms == 0.0) record_.ttft_ms = ms_between(start_, parts_.clock.steady());
+    text_shown_ = true;
     emit(Token{delta->text});
   } else if (const auto* progress = std::get_if<model::Progress>(&event)) {
     emit(Progress{progress->phase, progress->done, progress->total});
@@ -303,6 +319,10 @@ void Turn::add_step(std::string kind, const Json& data) {
 }
 
 void Turn::append(msg::Item item, policy::Label label) {
+  // What was written by somebody who saw something private may repeat it.
+  const bool saw = !choice_.withholds && item.role != msg::Role::user &&
+                   window_.label().confidentiality == policy::Confidentiality::secret;
+  if (saw) label.confidentiality = policy::Confidentiality::secret;
   pending_.items.push_back(window_.append(row_.id, std::move(item), label));
 }
 

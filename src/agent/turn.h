@@ -16,7 +16,7 @@
 #include "agent/context/context.h"
 #include "agent/context/tool_list.h"
 #include "agent/record.h"
-#include "model/router.h"
+#include "model/route/router.h"
 #include "store/journal.h"
 #include "tool/registry.h"
 
@@ -69,10 +69,19 @@ class Turn {
 
   // turn_edges.cc: from the message to the first prompt.
   Status open();
-  Status recall();
-  Status route();
+  void recall();
+  void show_pages();
   Note make_note(const std::string& identity_hash);
   void tell_undelivered();
+
+  // turn_edges.cc: who answers.
+  Status route();
+  void go_on_with(model::Choice choice);
+  model::Needs needs() const;
+  bool is_private_conversation() const;
+  bool may_show_private() const;
+  Result<bool> fall_back(const Error& error);
+  std::vector<std::string> pages_in_prompt();
 
   // turn_calls.cc: tools.
   Status run_calls(const std::vector<msg::ToolCall>& calls);
@@ -105,7 +114,9 @@ class Turn {
   Window window_;
   std::vector<NotePage> note_pages_;
   model::Choice choice_;
-  store::Change pending_;  // goes into the next transaction
+  std::vector<model::Failed> failed_;  // models that did not answer in this turn
+  bool opened_ = false;                // the message stands in the window
+  store::Change pending_;              // goes into the next transaction
   Record record_;
   std::vector<std::string> notices_;
   std::vector<std::string> delivered_rows_;
@@ -117,6 +128,7 @@ class Turn {
   bool nudged_ = false;
   bool told_of_repeat_ = false;
   bool thinking_shown_ = false;
+  bool text_shown_ = false;  // of the model call that is under way
   bool flush_failed_ = false;
   std::map<std::string, int> repeats_;             // by the hash of name and arguments
   std::map<std::string, store::CallRow> intents_;  // of a crash: INTENT without RESULT, by call id

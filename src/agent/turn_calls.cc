@@ -111,6 +111,8 @@ Result<tool::Outcome> Turn::invoke(const msg::ToolCall& call, store::CallRow& ro
                         .turn = row_.id,
                         .owner_text = row_.text,
                         .known_urls = known_urls(),
+                        .private_tags = parts_.router.route().private_names,
+                        .shows_private = may_show_private(),
                         .stop = stop_.get_token()};
   // The INTENT row, and with it the output that holds the call: on the disk before the effect.
   const auto checked = [&]() -> Status {

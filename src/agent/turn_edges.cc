@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "log/log.h"
 #include "memory/memory.h"
+#include "model/route/needs.h"
 
 namespace keel::agent {
 namespace {
@@ -17,7 +18,7 @@ constexpr int undelivered_shown = 4;
 }  // namespace
 
 Status Turn::open() {
-  TRY(recall());
+  recall();
   TRY(route());
   const std::string hash = sha256_hex(identity_);
   const Note note = make_note(hash);
@@ -35,7 +36,12 @@ Status Turn::open() {
   const std::string told = tools_.announcement();
   if (!told.empty()) pending_.tools_told = tools_.json();
   policy::Label label;
-  if (!note.pages.empty()) label.confidentiality = policy::Confidentiality::personal;
+  for (const NotePage& page : note.pages) {
+    label.confidentiality =
+        std::max(label.confidentiality, page.is_private ? policy::Confidentiality::secret
+                                                        : policy::Confidentiality::personal);
+  }
+  if (is_private_conversation()) label.confidentiality = policy::Confidentiality::secret;
   append(user_item(row_.text, note, told), label);
   add_step("context", {{"items", window_.entries().size()},
                        {"window_start", conversation_.window_start},
@@ -43,13 +49,14 @@ Status Turn::open() {
   pending_.state = store::TurnState::running;
   TRY(flush());
   row_.state = store::TurnState::running;
+  opened_ = true;
   tell_undelivered();
   for (std::string& notice : notices_) say(std::move(notice));
   return {};
 }
 
 // Memory that cannot be searched makes the answer poorer, not impossible.
-Status Turn::recall() {
+void Turn::recall() {
   memory::Query query;
   query.text = row_.text;
   query.trigger = "turn";
@@ -64,11 +71,12 @@ Status Turn::recall() {
     found = memory::Retrieval{};
   }
   record_.retrieval = found->id;
-  std::vector<std::string> shown;
   for (const memory::Hit& hit : found->hits) {
-    NotePage page{hit.page_id, hit.title, hit.snippet};
-    Result<memory::Page> whole = parts_.memory.get(hit.page_id);
-    if (whole && whole->body.size() <= limits::recall_page_bytes) page.text = whole->body;
+    NotePage page{hit.page_id, hit.title, hit.snippet, false};
+    if (const Result<memory::Page> whole = parts_.memory.get(hit.page_id)) {
+      if (whole->body.size() <= limits::recall_page_bytes) page.text = whole->body;
+      page.is_private = memory::has_tag(*whole, parts_.router.route().private_names);
+    }
     page.text = shorten(page.text, limits::recall_page_bytes);
     note_pages_.push_back(std::move(page));
     Json terms = Json::array();
@@ -76,27 +84,129 @@ Status Turn::recall() {
       terms.push_back({{"term", part.term}, {"field", part.field}, {"value", part.value}});
     }
     record_.pages.push_back({hit.page_id, hit.title, hit.score, std::move(terms)});
-    shown.push_back(hit.page_id);
   }
+}
+
+// Those that the chosen model may see.
+void Turn::show_pages() {
+  if (choice_.withholds) {
+    std::erase_if(note_pages_, [&](const NotePage& page) {
+      if (!page.is_private) return false;
+      std::erase_if(record_.pages, [&](const RecalledPage& one) { return one.id == page.id; });
+      return true;
+    });
+  }
+  std::vector<std::string> shown;
+  for (const NotePage& page : note_pages_) shown.push_back(page.id);
   if (!shown.empty()) {
-    if (Status marked = parts_.memory.mark_injected(found->id, shown); !marked) {
+    if (Status marked = parts_.memory.mark_injected(record_.retrieval, shown); !marked) {
       log::warn("agent", "turn {}: pages not marked as shown: {}", row_.id, marked.error().text());
     }
   }
   pending_.steps.push_back({"recall", record_.recall_step()});
   emit(Recalled{record_.retrieval, record_.pages});
+}
+
+bool Turn::is_private_conversation() const {
+  const std::vector<std::string>& names = parts_.router.route().private_names;
+  return std::find(names.begin(), names.end(), row_.conversation) != names.end();
+}
+
+// What this answer needs, the words that stand in the window already included.
+model::Needs Turn::needs() const {
+  model::Request request;
+  request.items = window_.items(conversation_.system, "");
+  request.tools = parts_.tools.specs();
+  request.max_tokens = limits::turn_call_tokens;
+  if (!opened_) request.items.push_back(msg::text_item(msg::Role::user, row_.text));
+  request.ends_with_note = ends_with_note(request.items.back());
+  model::Needs needs = model::needs_of(request);
+  for (const NotePage& page : note_pages_) {
+    needs.prompt_bytes += static_cast<std::int64_t>(page.text.size());
+  }
+  // Before the first turn the frozen beginning is not made yet.
+  if (conversation_.system.empty()) {
+    needs.prompt_bytes += static_cast<std::int64_t>(system_text(identity_).size());
+  }
+  needs.wish = row_.wish;
+  needs.channel = row_.channel;
+  needs.conversation = row_.conversation;
+  needs.failed = failed_;
+  const bool page = std::any_of(note_pages_.begin(), note_pages_.end(),
+                                [](const NotePage& one) { return one.is_private; });
+  if (is_private_conversation() || window_.is_secret(row_.id)) {
+    needs.privacy = model::Privacy::whole;
+  } else if (page || window_.label().confidentiality == policy::Confidentiality::secret) {
+    needs.privacy = model::Privacy::pages;
+  }
+  return needs;
+}
+
+// The decision is a row with the next transaction; nobody is asked before that is on the disk.
+Status Turn::route() {
+  go_on_with(TRY(parts_.router.choose(needs(), row_.id)));
   return {};
 }
 
-Status Turn::route() {
-  choice_ = TRY(parts_.router.choose(row_.wish));
+void Turn::go_on_with(model::Choice choice) {
+  choice_ = std::move(choice);
   record_.model = choice_.name;
   record_.rule = choice_.rule;
   record_.reason = choice_.reason;
+  if (!opened_) show_pages();
   pending_.model = choice_.name;
-  pending_.steps.push_back({"route", record_.route_step()});
+  add_step("route", model::to_json(choice_.decision));
   emit(Routed{choice_.name, choice_.rule, choice_.reason});
-  return {};
+}
+
+// Another model goes on with the turn as it stands in its rows, so no tool runs again. False if
+// there is none, or if the error says nothing about the model.
+Result<bool> Turn::fall_back(const Error& error) {
+  const bool too_long = error.code == Code::limit;
+  if (!too_long && !model::is_models_fault(error)) return false;
+  if (flush_failed_ || std::ssize(failed_) >= limits::route_fallbacks) return false;
+  const model::Choice before = choice_;
+  failed_.push_back({choice_.name, error.message});
+  Result<model::Choice> next = parts_.router.choose(needs(), row_.id);
+  if (!next) return false;
+  if (too_long && before.model->info().context > 0 && next->model->info().context > 0 &&
+      next->model->info().context <= before.model->info().context) {
+    return false;
+  }
+  add_step("fallback", {{"model", before.name}, {"why", error.message}});
+  go_on_with(std::move(*next));
+  say((text_shown_ ? before.name + " broke off (" + error.message +
+                         "). What it had begun to say "
+                         "does not count; "
+                   : before.name + " did not answer (" + error.message + "). ") +
+      choice_.name + " goes on.");
+  TRY(flush());
+  return true;
+}
+
+// A model elsewhere is shown what tools find only if it was chosen for private content.
+bool Turn::may_show_private() const {
+  return !choice_.elsewhere || (!choice_.withholds && choice_.decision.needs.contains("private"));
+}
+
+// Which pages leave the machine with the next request.
+std::vector<std::string> Turn::pages_in_prompt() {
+  std::vector<std::string> pages;
+  std::string last;
+  for (const Window::Entry& entry : window_.entries()) {
+    if (entry.turn == last) continue;
+    last = entry.turn;
+    if (choice_.withholds && last != row_.id && !window_.is_before_secret(last)) continue;
+    const Result<std::vector<memory::Retrieval>> retrievals = parts_.memory.why(last);
+    if (!retrievals) continue;
+    for (const memory::Retrieval& retrieval : *retrievals) {
+      for (const memory::Hit& hit : retrieval.hits) {
+        const bool known = std::find(pages.begin(), pages.end(), hit.page_id) != pages.end();
+        if (hit.injected && !known) pages.push_back(hit.page_id);
+      }
+    }
+  }
+  return pages;
 }
 
 Note Turn::make_note(const std::string& identity_hash) {
@@ -184,6 +294,7 @@ Result<int> Turn::make_pages() {
   int made = 0;
   for (memory::NewPage& page : memory::significant(row_.text, row_.id)) {
     page.session = row_.conversation;
+    if (is_private_conversation()) page.tags.push_back(row_.conversation);
     TRY(parts_.memory.add(page));
     ++made;
   }

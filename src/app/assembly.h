@@ -3,12 +3,18 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/result.h"
 #include "config/config.h"
 #include "rt/fd.h"
 
+namespace keel::account {
+class Budget;
+class EgressLedger;
+class Usage;
+}  // namespace keel::account
 namespace keel::agent {
 class Agent;
 }
@@ -26,7 +32,8 @@ class Client;
 }
 namespace keel::store {
 class Database;
-}
+struct Migration;
+}  // namespace keel::store
 namespace keel::tool {
 class Registry;
 }
@@ -50,6 +57,8 @@ class Assembly {
   const Clock& clock() const { return clock_; }
   store::Database& database() { return *database_; }
   memory::Memory& memory() { return *memory_; }
+  account::EgressLedger& ledger() { return *ledger_; }
+  account::Usage& usage() { return *usage_; }
   net::Client& net() { return *net_; }
   memory::notion::Client* notion() { return notion_.get(); }  // nullptr without [notion]
   tool::Registry& tools() { return *tools_; }
@@ -66,6 +75,9 @@ class Assembly {
   rt::Fd lock_;
   std::unique_ptr<store::Database> database_;
   std::unique_ptr<memory::Memory> memory_;
+  std::unique_ptr<account::EgressLedger> ledger_;
+  std::unique_ptr<account::Usage> usage_;
+  std::unique_ptr<account::Budget> budget_;
   std::unique_ptr<net::Client> net_;
   std::unique_ptr<memory::notion::Client> notion_;
   std::unique_ptr<tool::Registry> tools_;
@@ -76,6 +88,8 @@ class Assembly {
 // The models of keel.toml, also those that it gains later. A kind that this program cannot run is
 // an error with its line; with route.local_only, models that run elsewhere are left out.
 Status add_models(const config::Config& config, model::Router& router, net::Client& net);
+// The tables of all rooms that share keel.db.
+std::vector<store::Migration> database_migrations();
 // Every tool, one line each.
 Status add_tools(tool::Registry& registry);
 // Those for Notion, where keel.toml has it; nullptr for listings.

@@ -246,7 +246,9 @@ void add_memory_writing(CLI::App& group, Commands& commands) {
   command->add_option("--kind", edit->kind, "fact, preference, commitment, ...")->type_name("KIND");
   command->add_option("--origin", edit->origin, "Whose words it is: owner, agent, untrusted, ...")
       ->type_name("ORIGIN");
-  command->add_option("--importance", edit->importance, "0 to 3")->check(CLI::Range(0, 3));
+  command->add_option("--importance", edit->importance, "0 to 3")
+      ->check(CLI::Range(0, 3))
+      ->type_name("NUMBER");
   command->add_option("--tag", edit->tags, "In place of all tags; may be given several times")
       ->type_name("TAG")
       ->allow_extra_args(false);
@@ -373,6 +375,24 @@ void add_tool(CLI::App& app, Commands& commands) {
   command->add_flag("--json", run->json, "Print one JSON object");
 }
 
+void add_usage(CLI::App& app, Commands& commands) {
+  auto usage = std::make_shared<UsageArguments>();
+  CLI::App* command =
+      commands.add(app, "usage",
+                   "Show what models did and cost, why they were chosen, and what left the machine",
+                   "keel usage --days 30", [usage] { return usage_command(*usage); });
+  command->add_option("--days", usage->days, "Today and the days before, together so many")
+      ->check(CLI::Range(1, limits::usage_days_max))
+      ->type_name("DAYS")
+      ->capture_default_str();
+  command->add_flag("--egress", usage->egress, "List each request that left, the newest first");
+  command->add_option("--limit", usage->limit, "At most so many requests")
+      ->check(CLI::Range(1, limits::usage_rows_max))
+      ->type_name("COUNT")
+      ->capture_default_str();
+  command->add_flag("--json", usage->json, "Print one JSON object");
+}
+
 void markdown_of(const CLI::App& app, const std::string& path, std::string& out) {
   for (const CLI::App* command :
        app.get_subcommands([](const CLI::App* a) { return !a->get_group().empty(); })) {
@@ -455,6 +475,7 @@ int run_command_line(int argc, char** argv) {
   add_memory_history(*memory, commands);
   add_memory_folder(*memory, commands);
   add_tool(app, commands);
+  add_usage(app, commands);
   commands.add(app, "licenses", "Print the licences of everything inside keel", "keel licenses",
                [] { return licenses_command(); });
   std::vector<std::string> words;

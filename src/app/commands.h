@@ -129,6 +129,14 @@ int tool_list_command(bool json);
 int tool_show_command(const std::string& name);
 int tool_run_command(const std::string& name, const std::string& arguments, bool json);
 
+struct UsageArguments {
+  int days = 7;
+  bool egress = false;  // the requests themselves
+  int limit = 100;      // of those
+  bool json = false;
+};
+int usage_command(const UsageArguments& arguments);
+
 int licenses_command();
 int engine_command(const std::vector<std::string>& arguments);
 

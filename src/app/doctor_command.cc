@@ -2,6 +2,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "app/assembly.h"
 #include "app/commands.h"
 #include "app/machine.h"
 #include "app/notion_mirror.h"
@@ -12,11 +13,9 @@
 #include "base/text.h"
 #include "gateway/client.h"
 #include "memory/memory.h"
-#include "memory/notion/ledger.h"
 #include "model/local/cpu.h"
 #include "model/local/gguf_check.h"
 #include "store/database.h"
-#include "store/journal.h"
 #include "ui/cells.h"
 #include "ui/terminal.h"
 #ifdef KEEL_WITH_LLAMA
@@ -129,11 +128,7 @@ class Doctor {
     }
     store::DatabaseOptions options;
     options.path = path;
-    options.migrations = memory::migrations();
-    for (store::Migration& migration : memory::notion::migrations())
-      options.migrations.push_back(std::move(migration));
-    for (store::Migration& migration : store::journal_migrations())
-      options.migrations.push_back(std::move(migration));
+    options.migrations = database_migrations();
     Result<std::unique_ptr<store::Database>> database = store::Database::open(options);
     Status checked = database ? (*database)->check() : Status(tl::unexpected(database.error()));
     if (!checked) {

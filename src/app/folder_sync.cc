@@ -11,6 +11,12 @@
 #include "log/log.h"
 
 namespace keel::app {
+namespace {
+
+constexpr int lock_tries = 100;
+constexpr int lock_wait_ms = 100;
+
+}  // namespace
 
 std::string synced_folder(const config::Config& config, const std::string& folder) {
   std::error_code code;
@@ -28,7 +34,13 @@ Result<memory::SyncReport> sync_once(Assembly& assembly, const std::string& fold
     return fail(Code::config, "keel.toml names no folder to keep in step with memory.",
                 "Name one with --folder, or in keel.toml: [memory] folder = \"~/keel-notes\"");
   options.lock_path = assembly.config().home + "/folder.lock";
-  return memory::sync_folder(assembly.memory(), assembly.database(), assembly.clock(), options);
+  // Another process is at it for a moment only.
+  for (int tries = 0;; ++tries) {
+    Result<memory::SyncReport> report =
+        memory::sync_folder(assembly.memory(), assembly.database(), assembly.clock(), options);
+    if (report || report.error().code != Code::busy || tries >= lock_tries) return report;
+    rt::sleep_ms(lock_wait_ms);
+  }
 }
 
 std::unique_ptr<FolderWorker> FolderWorker::start(Assembly& assembly) {

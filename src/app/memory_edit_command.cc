@@ -3,20 +3,20 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <filesystem>
+#include <cerrno>
+#include <optional>
+#include <utility>
 
 #include "app/assembly.h"
 #include "app/commands.h"
 #include "app/report.h"
 #include "app/setup.h"
-#include "base/limits.h"
 #include "base/text.h"
 #include "config/config.h"
 #include "memory/folder/chronicle.h"
 #include "memory/markdown/notes.h"
 #include "memory/markdown/page_file.h"
 #include "memory/memory.h"
-#include "rt/child.h"
 #include "rt/file.h"
 
 namespace keel::app {

@@ -1,9 +1,9 @@
 #include <fmt/core.h>
 
 #include "app/assembly.h"
-#include "log/log.h"
 #include "model/cloud/cloud_model.h"
-#include "model/router.h"
+#include "model/cloud/prices.h"
+#include "model/route/router.h"
 #include "model/script.h"
 #ifdef KEEL_WITH_LLAMA
 #include "model/local/local_model.h"
@@ -63,7 +63,7 @@ Result<std::unique_ptr<model::Model>> cloud_model(const config::Config& config,
   options.api_key = model.api_key;
   options.context = model.context;
   options.temperature = model.temperature;
-  options.prices = model::prices_for(options.dialect, model.price_in, model.price_out);
+  options.prices = model::prices_for(options.dialect, model);
   return TRY(model::CloudModel::create(std::move(options), net));
 }
 
@@ -91,7 +91,7 @@ Status add_models(const config::Config& config, model::Router& router, net::Clie
   for (const config::ModelConfig& model : config.models) {
     // It may stay in keel.toml; asking for it by name says why it is not there.
     if (in_the_cloud(model) && config.route.local_only) {
-      log::info("app", "{} is left out: route.local_only is on", model.name);
+      router.bar(model.name, "it runs elsewhere, and route.local_only is on");
       continue;
     }
     router.add(TRY(make_model(config, model, net)));

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdlib>
 
+#include "account/egress.h"
 #include "agent/agent.h"
 #include "app/assembly.h"
 #include "app/commands.h"
@@ -69,10 +70,12 @@ Result<bool> recover(agent::Agent& agent, ui::Interrupts& interrupts) {
 Result<std::unique_ptr<api::Surface>> open_surface(const config::Config& config,
                                                    Assembly& assembly) {
   if (config.listen.empty()) return std::unique_ptr<api::Surface>();
+  api::SurfaceOptions options{config.listen, config.listen_names, config.token_path(),
+                              config.listen_plain, config.any_model};
+  options.usage = &assembly.usage();
+  options.more_metrics = [&ledger = assembly.ledger()] { return ledger.metrics(); };
   Result<std::unique_ptr<api::Surface>> surface =
-      api::Surface::start(assembly.router(), assembly.clock(),
-                          {config.listen, config.listen_names, config.token_path(),
-                           config.listen_plain, config.any_model});
+      api::Surface::start(assembly.router(), assembly.clock(), std::move(options));
   if (!surface && surface.error().code == Code::busy) {
     say("keel serve: no HTTP: " + surface.error().text());
     return std::unique_ptr<api::Surface>();

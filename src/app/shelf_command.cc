@@ -6,6 +6,8 @@
 #include <chrono>
 #include <optional>
 
+#include "account/egress.h"
+#include "app/assembly.h"
 #include "app/commands.h"
 #include "app/machine.h"
 #include "app/model_use.h"
@@ -206,6 +208,9 @@ Result<shelf::Pulled> pull_source(const config::Config& config, const shelf::Sou
   net_options.user_agent = "keel/" KEEL_VERSION;
   net_options.allowed_private = config.allowed_private;
   net_options.stall_time = limits::shelf_stall_time;
+  // What is fetched is known to the hub: that goes into the ledger too.
+  const std::unique_ptr<Assembly> assembly = TRY(Assembly::open(config, Assembly::Extent::memory));
+  net_options.ledger = &assembly->ledger();
   net::Client client(std::move(net_options));
   shelf::PullOptions options;
   options.folder = config.models_path();

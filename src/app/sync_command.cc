@@ -79,16 +79,20 @@ void print_sync(const memory::SyncReport& report) {
   }
 }
 
+void print_notion_conflicts(const std::vector<notion::ConflictRecord>& conflicts) {
+  for (const notion::ConflictRecord& one : conflicts)
+    print(fmt::format(
+        "  {} ({}) was changed here and in Notion on {}: revision {} stands, revision {} is the "
+        "other text\n",
+        one.page_id, printable(one.title, 60), iso_day(one.at_ms), one.kept_rev, one.lost_rev));
+}
+
 void print_notion_status(const NotionState& state, const notion::MirrorStatus& status) {
   print("Notion: " + state.text + "\n");
   if (!state.hint.empty()) print("  " + state.hint + "\n");
   for (const notion::Entry& entry : status.troubled)
     print(fmt::format("  {} {}: {}\n", entry.page_id, entry.state, printable(entry.note, 200)));
-  for (const notion::ConflictRecord& one : status.conflicts)
-    print(fmt::format(
-        "  {} ({}) was changed on both sides on {}: revision {} stands, revision {} "
-        "is the other text\n",
-        one.page_id, printable(one.title, 60), iso_day(one.at_ms), one.kept_rev, one.lost_rev));
+  print_notion_conflicts(status.conflicts);
 }
 
 void print_notion(const notion::Report& report) {
@@ -185,10 +189,16 @@ Status conflicts(const MemoryConflictsArguments& arguments) {
   std::unique_ptr<Assembly> assembly = TRY(open_for_sync());
   if (arguments.settle.empty()) {
     const auto open = TRY(open_conflicts_of(*assembly));
-    if (arguments.json)
-      print_json({{"conflicts", conflicts_json(open)}});
-    else
-      print_conflicts(open);
+    const notion::MirrorStatus mirror =
+        TRY(notion::mirror_status(assembly->database(), assembly->clock()));
+    if (arguments.json) {
+      print_json({{"conflicts", conflicts_json(open)}, {"notion", mirror.json()["conflicts"]}});
+      return {};
+    }
+    if (!open.empty() || mirror.conflicts.empty()) print_conflicts(open);
+    print_notion_conflicts(mirror.conflicts);
+    if (!mirror.conflicts.empty())
+      print("keel memory conflicts --settle all takes those of Notion off this list.\n");
     return {};
   }
   std::int64_t number = 0;
@@ -198,9 +208,10 @@ Status conflicts(const MemoryConflictsArguments& arguments) {
   if (!is_number && arguments.settle != "all")
     return fail(Code::invalid_argument, "'" + printable(arguments.settle, 40) + "' is no conflict",
                 "Name its number, or all.");
-  const std::int64_t settled = TRY(assembly->database().write([&](store::Connection& connection) {
+  std::int64_t settled = TRY(assembly->database().write([&](store::Connection& connection) {
     return memory::settle_conflicts(connection, is_number ? number : 0);
   }));
+  if (!is_number) settled += TRY(notion::Ledger(assembly->database()).clear_conflicts());
   if (settled == 0 && is_number)
     return fail(Code::not_found, fmt::format("there is no open conflict {}", number),
                 "keel memory conflicts lists them.");

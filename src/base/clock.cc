@@ -38,6 +38,13 @@ std::string iso_day(WallMs ms) {
   return iso_time(ms).substr(0, 10);
 }
 
+std::string local_day(WallMs ms) {
+  const std::time_t seconds = static_cast<std::time_t>(ms >= 0 ? ms / 1000 : (ms - 999) / 1000);
+  std::tm t{};
+  localtime_r(&seconds, &t);
+  return fmt::format("{:04}-{:02}-{:02}", t.tm_year + 1900, t.tm_mon + 1, t.tm_mday);
+}
+
 std::string local_time_text(WallMs ms) {
   static constexpr std::array<const char*, 7> days = {"Sunday",   "Monday", "Tuesday", "Wednesday",
                                                       "Thursday", "Friday", "Saturday"};

@@ -41,6 +41,8 @@ class ManualClock final : public Clock {
 // "2026-11-22T18:05:00Z" and "2026-11-22", in UTC.
 std::string iso_time(WallMs ms);
 std::string iso_day(WallMs ms);
+// "2026-11-22" in the machine's local zone: the owner's day.
+std::string local_day(WallMs ms);
 // The machine's local zone: "Sunday, 22 November 2026, 19:05 (UTC+01:00)".
 std::string local_time_text(WallMs ms);
 

@@ -3,6 +3,7 @@
 // per TRY it passed through; it is shown by `keel doctor` and in debug logs only.
 #pragma once
 
+#include <cstdint>
 #include <source_location>
 #include <string>
 #include <string_view>
@@ -36,6 +37,8 @@ struct Error {
   std::string message;
   std::string hint;
   std::vector<std::source_location> trail;
+  // What a service asked to wait before it is asked again; 0: nothing.
+  std::int64_t retry_after_ms = 0;
 
   // "message (hint)" on one line, for logs and for terminals.
   std::string text() const;

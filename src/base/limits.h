@@ -405,4 +405,30 @@ inline constexpr int notion_found = 10;                      // pages that a sea
 inline constexpr std::size_t notion_page_bytes = 12u << 10;  // of a page, shown to the model
 inline constexpr std::size_t notion_create_bytes = 32u << 10;  // written by the model
 
+// model/route
+inline constexpr std::size_t route_rules = 100;
+inline constexpr std::size_t route_names = 32;  // in one list of a rule
+inline constexpr int breaker_failures = 3;      // in a row, then a model is left alone ...
+inline constexpr auto breaker_pause = 10s;      // ... for so long, twice as long each time ...
+inline constexpr auto breaker_pause_max = 600s;
+// Of a prompt, to guess its tokens before anybody has counted them: about; surely no fewer tokens;
+// surely no more.
+inline constexpr std::int64_t route_bytes_per_token = 4;
+inline constexpr std::int64_t route_bytes_per_token_most = 6;
+inline constexpr std::int64_t route_bytes_per_token_least = 2;
+inline constexpr std::size_t route_code_bytes = 64u << 10;  // of a message, looked at for code
+inline constexpr int route_fallbacks = 8;                   // models that one answer may try
+
+// account
+inline constexpr int account_days = 400;               // that rows are kept
+inline constexpr std::size_t egress_pages = 256;       // named in one row
+inline constexpr std::size_t egress_text_bytes = 300;  // of one text in a row
+inline constexpr int usage_days_max = account_days;
+inline constexpr int usage_rows_max = 10'000;  // in one listing
+
+// gateway/api, equal requests and keys
+inline constexpr std::size_t joined_bytes = 16u << 20;  // of events kept for those that join
+inline constexpr std::size_t joined_clients = 16;       // that share one answer
+inline constexpr std::size_t key_streams = 64;          // answers at once for one key
+
 }  // namespace keel::limits

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,18 +41,41 @@ struct ModelConfig {
   std::string model;
   Secret api_key;
   std::int64_t context = 0;  // 0: chosen by what the model and the machine allow
-  double price_in = 0.0;     // USD a million tokens
-  double price_out = 0.0;
-  int threads = 0;  // 0: chosen by the machine
-  bool gpu = true;  // a graphics processor may be used
+  // USD a million tokens; nothing: the known price of the model, if there is one (0 is a price).
+  std::optional<double> price_in;
+  std::optional<double> price_out;
+  std::optional<double> price_cached;  // of input that the service had in its cache
+  int threads = 0;                     // 0: chosen by the machine
+  bool gpu = true;                     // a graphics processor may be used
   double temperature = 0.0;
   int line = 0;  // in keel.toml, for errors
+};
+
+// [[route.rule]]: where all that is set holds, `use` says who may answer, in order.
+struct RouteRule {
+  std::string name;  // its number, counted from 1, where it has none
+  std::vector<std::string> use;
+  std::vector<std::string> tasks;  // chat, code; empty: any
+  std::vector<std::string> channels;
+  std::vector<std::string> conversations;
+  std::optional<bool> tools;
+  std::optional<bool> vision;
+  std::optional<bool> is_private;
+  std::optional<bool> busy;  // the model that would answer without this rule is answering others
+  std::optional<std::int64_t> longer_than;  // tokens of the prompt, about
+  std::optional<std::int64_t> shorter_than;
+  int line = 0;
 };
 
 struct RouteConfig {
   std::string default_model;  // empty: the first [[model]]
   std::vector<std::string> fallback;
   bool local_only = false;
+  // Tags of pages, and names of conversations, that do not leave the machine without a rule.
+  std::vector<std::string> private_names = {"private"};
+  std::optional<double> budget_usd_per_day;
+  std::optional<double> budget_usd_per_turn;
+  std::vector<RouteRule> rules;
 };
 
 // [notion]: the mirror of memory, and the tools for the owner's pages there.

@@ -91,6 +91,8 @@ local_only = true
 allow = ["~/notes", "/srv/./data/", "shared"]
 [net]
 allow_private = ["localhost:8080", "[::1]:9000", "192.168.1.5:80"]
+[memory]
+folder = "~/keel-notes/"
 [log]
 level = "debug"
 )"));
@@ -114,6 +116,7 @@ level = "debug"
   EXPECT_EQ(config.folders[1], "/srv/data");
   EXPECT_EQ(config.folders[2], home + "/shared");
   EXPECT_EQ(config.allowed_private.size(), 3u);
+  EXPECT_EQ(config.memory_folder, environment("HOME") + "/keel-notes");
   EXPECT_EQ(config.log_level, "debug");
   EXPECT_TRUE(config.notes.empty());
 }
@@ -196,6 +199,74 @@ TEST(Config, a_route_to_no_model_is_refused) {
             std::string::npos);
 }
 
+TEST(Config, rules_budgets_and_private_names_reach_their_place) {
+  const std::string models =
+      "[[model]]\nname = 'small'\nkind = 'local'\npath = 'x'\n"
+      "[[model]]\nname = 'big'\nkind = 'anthropic'\nmodel = 'm'\nprice_in = 0\n";
+  Config config = MUST(parsed(models + R"([route]
+private = ["health", "family"]
+budget_usd_per_day = 1.5
+budget_usd_per_turn = 0
+[[route.rule]]
+name = "programs"
+task = "code"
+channel = ["api", "terminal"]
+longer_than = 3000
+use = ["big", "small"]
+[[route.rule]]
+private = true
+tools = false
+busy = true
+conversation = "diary"
+use = "big"
+)"));
+  EXPECT_EQ(config.models[1].price_in, 0.0);
+  EXPECT_FALSE(config.models[1].price_out);
+  const RouteConfig& route = config.route;
+  EXPECT_EQ(route.private_names, (std::vector<std::string>{"health", "family"}));
+  EXPECT_EQ(route.budget_usd_per_day, 1.5);
+  EXPECT_EQ(route.budget_usd_per_turn, 0.0);
+  ASSERT_EQ(route.rules.size(), 2u);
+  EXPECT_EQ(route.rules[0].name, "programs");
+  EXPECT_EQ(route.rules[0].use, (std::vector<std::string>{"big", "small"}));
+  EXPECT_EQ(route.rules[0].tasks, std::vector<std::string>{"code"});
+  EXPECT_EQ(route.rules[0].channels.size(), 2u);
+  EXPECT_EQ(route.rules[0].longer_than, 3000);
+  EXPECT_FALSE(route.rules[0].is_private);
+  EXPECT_FALSE(route.rules[0].shorter_than);
+  EXPECT_EQ(route.rules[1].name, "2");
+  EXPECT_EQ(route.rules[1].use, std::vector<std::string>{"big"});
+  EXPECT_EQ(route.rules[1].is_private, true);
+  EXPECT_EQ(route.rules[1].tools, false);
+  EXPECT_EQ(route.rules[1].busy, true);
+  EXPECT_EQ(route.rules[1].conversations, std::vector<std::string>{"diary"});
+  EXPECT_EQ(MUST(parsed("")).route.private_names, std::vector<std::string>{"private"});
+  EXPECT_TRUE(MUST(parsed("[route]\nprivate = []\n")).route.private_names.empty());
+}
+
+TEST(Config, a_wrong_rule_is_named_with_its_line) {
+  const auto rule = [](const std::string& lines) {
+    return problem("[[model]]\nname = 'small'\nkind = 'local'\npath = 'x'\n[[route.rule]]\n" +
+                   lines);
+  };
+  EXPECT_EQ(rule("use = 'small'\ntasks = 'code'"),
+            "keel.toml:7: unknown key 'tasks' in [[route.rule]] - did you mean 'task'?");
+  EXPECT_EQ(rule("task = 'code'"),
+            "keel.toml:5: this [[route.rule]] needs 'use', the name of a model or a list");
+  EXPECT_EQ(rule("use = []"), "keel.toml:6: 'use' names no model");
+  EXPECT_EQ(rule("use = 'smal'"),
+            "keel.toml:6: 'use' names the model 'smal', which is not in this file - did you mean "
+            "'small'?");
+  EXPECT_EQ(rule("use = 'small'\ntask = ['chat', 'cod']"),
+            "keel.toml:7: 'task' names the task 'cod', which is not one - did you mean 'code'?");
+  EXPECT_NE(rule("use = 'small'\nlonger_than = -1").find("keel.toml:7:"), std::string::npos);
+  EXPECT_NE(rule("use = 'small'\nprivate = 'yes'").find("true or false"), std::string::npos);
+  EXPECT_NE(rule("use = [1]").find("list of texts"), std::string::npos);
+  std::string many;
+  for (int i = 0; i < 101; ++i) many += "[[route.rule]]\nuse = 'small'\n";
+  EXPECT_NE(rule("use = 'small'\n" + many).find("more than 100"), std::string::npos);
+}
+
 TEST(Config, a_secret_in_the_file_is_refused_and_not_repeated) {
   for (const char* value :
        {"sk-canary-123456", "canary", "ENV:CANARY", "env:", "env:canary-x", "file:"}) {
@@ -266,10 +337,6 @@ allow = ["+49123"]
 [search]
 provider = "x"
 key = "env:S"
-[route]
-budget_usd_per_day = 2
-[[route.rule]]
-anything = 1
 [[job]]
 anything = "x"
 [[mcp]]
@@ -279,10 +346,8 @@ anything = true
       "keel.toml:2: [telegram] has no effect in this version of keel",
       "keel.toml:5: [bluebubbles] has no effect in this version of keel",
       "keel.toml:8: [search] has no effect in this version of keel",
-      "keel.toml:12: 'budget_usd_per_day' has no effect in this version of keel",
-      "keel.toml:13: [[route.rule]] has no effect in this version of keel",
-      "keel.toml:15: [[job]] has no effect in this version of keel",
-      "keel.toml:17: [[mcp]] has no effect in this version of keel"};
+      "keel.toml:11: [[job]] has no effect in this version of keel",
+      "keel.toml:13: [[mcp]] has no effect in this version of keel"};
   EXPECT_EQ(config.notes, expected);
   EXPECT_NE(problem("[telegram]\ntoken = 'env:T'\nallow = [1.5]").find("whole numbers"),
             std::string::npos);

@@ -95,6 +95,9 @@ void Reader::check_value(const toml::node& node, std::string_view name, Type typ
     case Type::boolean:
       expect(node.is_boolean(), "true or false");
       return;
+    case Type::some_texts:
+      if (node.is_string()) return check_text(node, name);
+      [[fallthrough]];
     case Type::texts:
     case Type::names:
       if (expect(node.is_array(), "a list in [ ]")) check_list(node, name, type == Type::names);
@@ -194,6 +197,12 @@ std::vector<std::string> Reader::texts(const toml::table& table, std::string_vie
     if (item.is_string()) out.push_back(item.as_string()->get());
   }
   return out;
+}
+
+std::vector<std::string> Reader::some_texts(const toml::table& table, std::string_view key) const {
+  const toml::node* node = table.get(key);
+  if (node != nullptr && node->is_string()) return {node->as_string()->get()};
+  return texts(table, key);
 }
 
 bool Reader::boolean(const toml::table& table, std::string_view key, bool otherwise) const {

@@ -21,10 +21,11 @@ enum class Type {
   number,  // an integer will do
   integer,
   boolean,
-  texts,   // a list of texts
-  names,   // a list of texts or integers: identifiers of people
-  secret,  // "env:NAME" or "file:PATH"
-  url,     // http or https, without user, password, query or fragment
+  texts,       // a list of texts
+  some_texts,  // a text, or a list of them
+  names,       // a list of texts or integers: identifiers of people
+  secret,      // "env:NAME" or "file:PATH"
+  url,         // http or https, without user, password, query or fragment
   anything,
 };
 
@@ -53,6 +54,8 @@ class Reader {
   std::string text(const toml::table& table, std::string_view key,
                    std::string otherwise = {}) const;
   std::vector<std::string> texts(const toml::table& table, std::string_view key) const;
+  // A single text is a list of one.
+  std::vector<std::string> some_texts(const toml::table& table, std::string_view key) const;
   bool boolean(const toml::table& table, std::string_view key, bool otherwise) const;
   // Out of [low, high] is a problem.
   std::int64_t integer(const toml::table& table, std::string_view key, std::int64_t otherwise,

@@ -27,11 +27,24 @@ struct Row {
   std::string title, body;
 };
 
-Result<std::vector<Row>> rows_of(Connection& connection, std::string_view sql) {
+Result<bool> is_tagged(Connection& connection, std::int64_t page,
+                       const std::vector<std::string>& tags) {
+  if (tags.empty()) return false;
+  Statement select = TRY(connection.prepare("SELECT tag FROM tag WHERE page = ?1"));
+  select.bind(1, page);
+  Page tagged;
+  while (TRY(select.step())) tagged.tags.push_back(select.text(0));
+  return has_tag(tagged, tags);
+}
+
+Result<std::vector<Row>> rows_of(Connection& connection, std::string_view sql,
+                                 const std::vector<std::string>& without_tags) {
   Statement select = TRY(connection.prepare(sql));
   std::vector<Row> rows;
-  while (TRY(select.step()))
+  while (TRY(select.step())) {
+    if (TRY(is_tagged(connection, select.integer(2), without_tags))) continue;
     rows.push_back({select.text(0), std::string(trim(without_frame(select.text(1))))});
+  }
   return rows;
 }
 
@@ -63,16 +76,19 @@ std::vector<NewPage> first_identity(std::string_view agent_name) {
   return pages;
 }
 
-Result<std::string> render_identity(Connection& connection, std::string_view agent_name) {
+Result<std::string> render_identity(Connection& connection, std::string_view agent_name,
+                                    const std::vector<std::string>& without_tags) {
   const std::vector<Row> persona = TRY(rows_of(
       connection,
-      "SELECT title, body FROM page WHERE kind = 'persona' AND state = 'live' ORDER BY id"));
+      "SELECT title, body, number FROM page WHERE kind = 'persona' AND state = 'live' ORDER BY id",
+      without_tags));
   // What the owner pinned: text of others never speaks from here.
-  const std::vector<Row> pinned =
-      TRY(rows_of(connection,
-                  "SELECT title, body FROM page WHERE kind = 'preference' AND pinned = 1 AND state "
-                  "= 'live' AND "
-                  "origin IN ('owner', 'agent', 'system') ORDER BY id"));
+  const std::vector<Row> pinned = TRY(rows_of(
+      connection,
+      "SELECT title, body, number FROM page WHERE kind = 'preference' AND pinned = 1 AND state "
+      "= 'live' AND "
+      "origin IN ('owner', 'agent', 'system') ORDER BY id",
+      without_tags));
   std::string name(agent_name);
   std::string character, others, wishes;
   for (const Row& row : persona) {

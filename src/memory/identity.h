@@ -16,6 +16,8 @@ namespace keel::memory {
 std::vector<NewPage> first_identity(std::string_view agent_name);
 
 // `agent_name` is used only where there is no page "Name".
-Result<std::string> render_identity(store::Connection& connection, std::string_view agent_name);
+// Pages with one of the tags are left out.
+Result<std::string> render_identity(store::Connection& connection, std::string_view agent_name,
+                                    const std::vector<std::string>& without_tags = {});
 
 }  // namespace keel::memory

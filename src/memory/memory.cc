@@ -31,6 +31,13 @@ std::vector<store::Migration> migrations() {
   return {{"memory", 1, kSchema1}, {"memory", 2, kSchema2}, {"memory", 3, kSchema3}};
 }
 
+bool has_tag(const Page& page, const std::vector<std::string>& tags) {
+  return std::any_of(page.tags.begin(), page.tags.end(), [&](const std::string& tag) {
+    return std::any_of(tags.begin(), tags.end(),
+                       [&](const std::string& one) { return fold_case(tag) == fold_case(one); });
+  });
+}
+
 std::vector<NewPage> significant(std::string_view owner_text, std::string_view turn) {
   std::vector<NewPage> pages;
   for (const OwnerStatement& statement : statements_of(owner_text)) {
@@ -347,9 +354,10 @@ Status Memory::mark_cited(std::string_view retrieval, std::string_view answer) {
       [&](Connection& connection) -> Status { return write_cited(connection, retrieval, answer); });
 }
 
-Result<std::string> Memory::identity_text(std::string_view agent_name) {
+Result<std::string> Memory::identity_text(std::string_view agent_name,
+                                          const std::vector<std::string>& without_tags) {
   return state_->database.read([&](Connection& connection) -> Result<std::string> {
-    return render_identity(connection, agent_name);
+    return render_identity(connection, agent_name, without_tags);
   });
 }
 

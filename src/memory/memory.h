@@ -174,8 +174,10 @@ class Memory {
   Status mark_cited(std::string_view retrieval, std::string_view answer);
 
   // The text of identity for the frozen prefix: name, character and standing wishes from the
-  // persona pages, in the same bytes for the same pages, whatever the model.
-  Result<std::string> identity_text(std::string_view agent_name);
+  // persona pages, in the same bytes for the same pages, whatever the model. Pages with one of the
+  // tags are left out: it stands before every model.
+  Result<std::string> identity_text(std::string_view agent_name,
+                                    const std::vector<std::string>& without_tags = {});
   // Makes the persona pages of a new agent; does nothing where there are some.
   Status ensure_identity(std::string_view agent_name);
 
@@ -183,6 +185,9 @@ class Memory {
   struct State;
   std::unique_ptr<State> state_;
 };
+
+// Whether the page has one of the tags, in upper or lower case. Pure.
+bool has_tag(const Page& page, const std::vector<std::string>& tags);
 
 // What of a finished turn is worth a page, by rules alone: the owner's statements about himself,
 // wishes and commitments, each with the sentence as its quote; never a question, never recalled or

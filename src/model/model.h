@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <variant>
@@ -35,6 +36,18 @@ struct Sampling {
   std::uint32_t seed = 0;
 };
 
+// In USD a million tokens.
+struct Prices {
+  double in = 0.0;
+  double out = 0.0;
+  double cache_read = 0.0;
+  double cache_write = 0.0;
+  // Prompts with more tokens than this cost so many times as much, all of it; 0: no such bound.
+  std::int64_t long_tokens = 0;
+  double long_factor = 1.0;
+  bool free() const { return in == 0 && out == 0 && cache_read == 0 && cache_write == 0; }
+};
+
 struct Request {
   std::string
       conversation;  // key of what may be reused from earlier requests (the engine's KV cache)
@@ -51,6 +64,9 @@ struct Request {
   int max_tokens = 1024;
   std::vector<std::string> stops;  // the answer's text ends before the first of these
   Sampling sampling;
+  // For the ledger of what leaves the machine, if this does.
+  std::string turn;
+  std::vector<std::string> pages;  // ids of memory pages that are in `items`
 };
 
 enum class StopReason { end, tool_calls, max_tokens, stop_text, cancelled };
@@ -104,12 +120,22 @@ struct Info {
   std::string kind;          // "local", "script"
   std::string description;   // for people: file, size, what runs it
   std::int64_t context = 0;  // tokens; 0 if there is no bound
+  bool elsewhere = false;    // another machine runs it: what it is asked leaves this one
+  bool sees = false;         // images can be shown to it
+  std::optional<Prices> prices = Prices{};  // nothing: it costs, nobody knows how much
+};
+
+// Whether it can begin at once.
+struct Readiness {
+  bool loaded = true;
+  bool busy = false;  // it answers others, one at a time
 };
 
 class Model {
  public:
   virtual ~Model() = default;
   virtual Info info() const = 0;
+  virtual Readiness readiness() const { return {}; }
   // A prompt that does not fit is Code::limit with "prompt is too long: N tokens > M maximum".
   virtual Result<Response> generate(const Request& request, const Sink& sink,
                                     std::stop_token stop) = 0;

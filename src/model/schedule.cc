@@ -56,6 +56,11 @@ std::size_t Schedule::waiting() const {
   return waiting_.size();
 }
 
+bool Schedule::in_use() const {
+  const std::lock_guard lock(mutex_);
+  return using_ != nullptr;
+}
+
 std::optional<Schedule::Place> Schedule::try_enter(Priority priority) {
   auto ticket = std::make_unique<Ticket>();
   ticket->priority = priority;

@@ -46,6 +46,7 @@ class Schedule {
   // Waits for the use. Code::cancelled if stopped first, Code::busy if too many wait.
   Result<Place> enter(Priority priority, const std::stop_token& stop);
   std::size_t waiting() const;
+  bool in_use() const;
   // The use if nobody has it.
   std::optional<Place> try_enter(Priority priority);
 

@@ -102,7 +102,8 @@ Result<Response> Client::fetch(const FetchRequest& request, std::stop_token stop
   for (int hop = 0; hop <= limits::fetch_redirects; ++hop) {
     TRY(state_->check(url));
     if (stop.stop_requested()) return fail(Code::cancelled, "the fetch was stopped");
-    Result<Answer> answer = transfer.call(url, options, state_->is_allowed_private(url), stop);
+    Result<Answer> answer = transfer.recorded_call(url, options, state_->is_allowed_private(url),
+                                                   stop, state_->options.ledger, request.why);
     const auto ms = static_cast<long>(ms_between(begin, std::chrono::steady_clock::now()));
     if (!answer) {
       log::info("net", "egress host={} failed={} ms={}", url.host_port(),
@@ -157,7 +158,8 @@ Result<Download> Client::download(const DownloadRequest& request, const Download
     }
     if (stop.stop_requested()) return fail(Code::cancelled, "the download was stopped");
     Result<Answer> answer =
-        transfer->call(url, options, is_named || state_->is_allowed_private(url), stop);
+        transfer->recorded_call(url, options, is_named || state_->is_allowed_private(url), stop,
+                                state_->options.ledger, request.why);
     const auto ms = static_cast<long>(ms_between(begin, std::chrono::steady_clock::now()));
     log::info("net", "egress host={} status={} bytes={} ms={} hop={}", url.host_port(),
               answer ? answer->status : 0, answer ? answer->received_bytes : 0, ms, hop);
@@ -180,7 +182,7 @@ Result<Download> Client::download(const DownloadRequest& request, const Download
 
 Result<ServiceAnswer> Client::service(const ServiceRequest& request, const ServiceSink& sink,
                                       std::stop_token stop) {
-  return run_service(request, sink, state_->options.user_agent, state_->services, stop);
+  return run_service(request, sink, state_->options, state_->services, stop);
 }
 
 }  // namespace keel::net

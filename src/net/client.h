@@ -11,6 +11,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <stop_token>
@@ -24,9 +25,34 @@
 
 namespace keel::net {
 
+// Why something leaves the machine: what the ledger says of it.
+struct Why {
+  std::string purpose;             // model, page, file, service
+  std::string subject;             // name of the model or tool
+  std::string turn;                // that it is for; may be empty
+  std::vector<std::string> pages;  // ids of memory pages that are in it
+};
+// What came of it.
+struct Moved {
+  int status = 0;
+  std::size_t bytes_out = 0;  // request line, headers and body
+  std::size_t bytes_in = 0;   // the body, before decoding
+  double ms = 0.0;
+  std::string error;  // why it failed; empty for an answer, whatever its status
+};
+// Keeps a record of each request: before its connection is made, and after its end. Any thread.
+class EgressLedger {
+ public:
+  virtual ~EgressLedger() = default;
+  // `host` with its port. An error keeps the request from being made.
+  virtual Result<std::int64_t> begin(const std::string& host, const Why& why) = 0;
+  virtual void end(std::int64_t entry, const Moved& moved) = 0;
+};
+
 struct FetchRequest {
   std::string url;
   std::string accept = "text/html,application/xhtml+xml,text/plain;q=0.9,*/*;q=0.5";
+  Why why = {.purpose = "page", .subject = {}, .turn = {}, .pages = {}};
 };
 
 struct Response {
@@ -49,6 +75,7 @@ struct DownloadRequest {
   std::string url;
   std::string bearer;                // a token that goes to this host and port only; may be empty
   std::vector<std::string> headers;  // whole lines, sent at every hop: "Range: bytes=0-9"
+  Why why = {.purpose = "file", .subject = {}, .turn = {}, .pages = {}};
 };
 
 struct Download {
@@ -73,6 +100,8 @@ struct ClientOptions {
   // Shorter in tests.
   std::chrono::milliseconds fetch_time = limits::fetch_time;
   std::chrono::milliseconds stall_time = limits::fetch_stall_time;
+  // Must outlive the client. Without one nothing is recorded: for tests.
+  EgressLedger* ledger = nullptr;
 };
 
 // net/service.h

@@ -140,7 +140,7 @@ Result<Url> Endpoint::at(std::string_view path) const {
 }
 
 Result<ServiceAnswer> run_service(const ServiceRequest& request, const ServiceSink& sink,
-                                  const std::string& user_agent, TransferPool& pool,
+                                  const ClientOptions& client, TransferPool& pool,
                                   std::stop_token stop) {
   const auto begin = std::chrono::steady_clock::now();
   TRY(check_request(request));
@@ -163,7 +163,7 @@ Result<ServiceAnswer> run_service(const ServiceRequest& request, const ServiceSi
     return !ended;
   };
   TransferOptions options;
-  options.user_agent = user_agent;
+  options.user_agent = client.user_agent;
   options.accept = accepted(request.headers);
   options.headers = TRY(header_lines(request));
   options.deadline = request.total_time.count() > 0 ? begin + request.total_time
@@ -179,7 +179,8 @@ Result<ServiceAnswer> run_service(const ServiceRequest& request, const ServiceSi
   }
   if (stop.stop_requested()) return fail(Code::cancelled, "the call was stopped");
   std::unique_ptr<Transfer> transfer = pool.take();
-  Result<Answer> answer = transfer->call(url, options, true, stop);
+  Result<Answer> answer =
+      transfer->recorded_call(url, options, true, stop, client.ledger, request.why);
   pool.give_back(std::move(transfer));
   const auto ms = static_cast<long>(ms_between(begin, std::chrono::steady_clock::now()));
   log::info("net", "egress service host={} status={} sent={} bytes={} ms={}", url.host_port(),

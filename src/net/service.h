@@ -46,6 +46,7 @@ struct ServiceRequest {
   Headers headers;
   std::string_view body = {};  // must outlive the call
   bool secret = true;          // headers, path or body hold a key
+  Why why = {.purpose = "service", .subject = {}, .turn = {}, .pages = {}};
   // A kept connection may turn out to be dead, and the request is then sent again by itself; with
   // this, it is sent at most once.
   bool fresh_connection = false;
@@ -76,7 +77,7 @@ struct ServiceSink {
 
 // The work of Client::service(); tests and other rooms use that.
 Result<ServiceAnswer> run_service(const ServiceRequest& request, const ServiceSink& sink,
-                                  const std::string& user_agent, TransferPool& pool,
+                                  const ClientOptions& client, TransferPool& pool,
                                   std::stop_token stop);
 
 }  // namespace keel::net

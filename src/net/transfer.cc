@@ -11,6 +11,7 @@
 #include <mutex>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/text.h"
 #include "net/address.h"
@@ -47,6 +48,7 @@ struct Request {
   std::string refused_address;
   std::string refused_reason;
   std::size_t header_bytes = 0;
+  std::size_t sent_bytes = 0;  // head and body of the request
   int encodings = 0;
   Answer answer;
   // Of service() only.
@@ -165,6 +167,13 @@ bool goes_to_sink(Request& request) {
   curl_easy_getinfo(request.easy, CURLINFO_RESPONSE_CODE, &status);
   request.answer.status = static_cast<int>(status);
   return status >= 200 && status < 300;
+}
+
+int on_debug(CURL*, curl_infotype kind, char*, std::size_t size, void* user) {
+  if (kind == CURLINFO_HEADER_OUT || kind == CURLINFO_DATA_OUT) {
+    static_cast<Request*>(user)->sent_bytes += size;
+  }
+  return 0;
 }
 
 std::size_t on_body(char* data, std::size_t size, std::size_t count, void* user) {
@@ -306,6 +315,10 @@ void set_callbacks(CURL* easy, Request& request, char* error_text) {
   curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
   curl_easy_setopt(easy, CURLOPT_WRITEDATA, &request);
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, error_text);
+  // The only way to learn exactly what went out: curl's sums count some bodies twice.
+  curl_easy_setopt(easy, CURLOPT_DEBUGFUNCTION, on_debug);
+  curl_easy_setopt(easy, CURLOPT_DEBUGDATA, &request);
+  curl_easy_setopt(easy, CURLOPT_VERBOSE, 1L);
 }
 
 void set_service_options(CURL* easy, const ServiceOptions& service, Request& request) {
@@ -399,6 +412,10 @@ Result<Answer> Transfer::call(const Url& url, const TransferOptions& options,
   curl_easy_getinfo(easy.get(), CURLINFO_SIZE_DOWNLOAD_T, &received);
   request.answer.status = static_cast<int>(status);
   request.answer.received_bytes = static_cast<std::size_t>(std::max<curl_off_t>(received, 0));
+  moved_ = {};
+  moved_.status = request.answer.status;
+  moved_.bytes_out = request.sent_bytes;
+  moved_.bytes_in = request.answer.received_bytes;
 
   if (stop.stop_requested()) return fail(Code::cancelled, "the fetch was stopped");
   const bool enough =
@@ -411,6 +428,19 @@ Result<Answer> Transfer::call(const Url& url, const TransferOptions& options,
     return curl_failed(code, request, error_text.c_str());
   }
   return std::move(request.answer);
+}
+
+Result<Answer> Transfer::recorded_call(const Url& url, const TransferOptions& options,
+                                       bool allow_own_network, std::stop_token stop,
+                                       EgressLedger* ledger, const Why& why) {
+  if (ledger == nullptr) return call(url, options, allow_own_network, std::move(stop));
+  const std::int64_t entry = TRY(ledger->begin(url.host_port(), why));
+  const auto begin = std::chrono::steady_clock::now();
+  Result<Answer> answer = call(url, options, allow_own_network, std::move(stop));
+  moved_.ms = ms_between(begin, std::chrono::steady_clock::now());
+  if (!answer) moved_.error = answer.error().message;
+  ledger->end(entry, moved_);
+  return answer;
 }
 
 std::unique_ptr<Transfer> TransferPool::take() {

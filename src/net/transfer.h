@@ -67,9 +67,14 @@ class Transfer {
   // this host and port).
   Result<Answer> call(const Url& url, const TransferOptions& options, bool allow_own_network,
                       std::stop_token stop);
+  // The same, with a row of the ledger around it if there is one.
+  Result<Answer> recorded_call(const Url& url, const TransferOptions& options,
+                               bool allow_own_network, std::stop_token stop, EgressLedger* ledger,
+                               const Why& why);
 
  private:
   struct State;
+  Moved moved_;  // by the latest call
   std::unique_ptr<State> state_;
 };
 

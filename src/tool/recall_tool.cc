@@ -56,15 +56,28 @@ class RecallTool final : public Tool {
     }
     outcome.confidentiality = policy::Confidentiality::personal;
     std::vector<std::string> shown;
+    std::size_t kept_back = 0;
     for (const memory::Hit& hit : retrieval.hits) {
       const Result<memory::Page> page = context.memory.get(hit.page_id);
       if (!page) {
         if (page.error().code == Code::not_found) continue;  // forgotten since the search
         return pass(page.error());
       }
+      if (memory::has_tag(*page, context.private_tags)) {
+        if (!context.shows_private) {
+          ++kept_back;
+          continue;
+        }
+        outcome.confidentiality = policy::Confidentiality::secret;
+      }
       outcome.text += (outcome.text.empty() ? "" : "\n\n") + page_text(*page);
       outcome.integrity = std::max(outcome.integrity, integrity_of(page->origin));
       shown.push_back(page->id);
+    }
+    if (kept_back > 0) {
+      outcome.text += (outcome.text.empty() ? "" : "\n\n") + std::to_string(kept_back) +
+                      " private page(s) were found and are not shown to you, because you do not "
+                      "run on the owner's machine.";
     }
     TRY(context.memory.mark_injected(retrieval.id, shown));
     return outcome;

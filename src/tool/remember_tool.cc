@@ -90,6 +90,9 @@ class RememberTool final : public Tool {
     page.origin = origin_of(text, context);
     page.source_turn = context.turn;
     page.source_quote = shorten(trim(context.owner_text), limits::remember_quote_bytes);
+    // What is learnt in the company of private pages stays as private as they are.
+    const bool secret = context.label.confidentiality == policy::Confidentiality::secret;
+    if (secret && !context.private_tags.empty()) page.tags = {context.private_tags.front()};
     const memory::Added added = TRY(context.memory.add(page));
     Outcome outcome;
     outcome.text = (added.merged ? "Already in memory: " : "Remembered: ") + added.page.title;

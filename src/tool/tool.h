@@ -43,6 +43,8 @@ struct Context {
   std::string owner_text;  // what the owner wrote in this turn
   std::vector<std::string>
       known_urls;  // addresses seen verbatim in owner text and tool results of the conversation
+  std::vector<std::string> private_tags = {"private"};  // of pages that are the owner's alone
+  bool shows_private = true;  // such pages may be shown to the model that asks
   std::stop_token stop;
   policy::Label label = {};  // of the context the call was made in; Registry::invoke sets it
 };

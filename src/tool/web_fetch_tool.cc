@@ -151,6 +151,8 @@ class WebFetchTool final : public Tool {
     const net::Url url = TRY(read_address(TRY(json_string(arguments, "url"))));
     net::FetchRequest request;
     request.url = url.text();
+    request.why.subject = spec_.name;
+    request.why.turn = context.turn;
     const net::Response response = TRY(context.net.fetch(request, context.stop));
     const std::string host = TRY(net::parse_url(response.url)).host;
     if (response.status >= 300) {

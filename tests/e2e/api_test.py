@@ -8,6 +8,7 @@ import shutil
 import socket
 import stat
 import subprocess
+import threading
 import time
 import unittest
 
@@ -390,6 +391,30 @@ class CurlTest(ApiHome):
         self.assertIn("200 OK", self.curl("-I", base + "/v1/models"))
         self.assertIn("413", self.curl("-X", "POST", "-H", "Content-Length: 99999999",
                                        base + "/v1/messages").split("\r\n")[0])
+
+
+class JoinTest(ApiHome):
+    def test_the_same_request_at_the_same_time_is_answered_once(self):
+        # The line is used once: a second call would find none.
+        daemon = self.daemon({"text": "one two three", "first_delay_ms": 1500})
+        first = self.open("POST", "/v1/messages", messages(stream=True))
+        answers = []
+
+        def again():
+            answers.append(self.events("/v1/messages", messages()))
+        threads = [threading.Thread(target=again) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(CALM)
+        self.assertIn("three", first.read().decode())
+        for events in answers:
+            text = "".join(data["delta"].get("text", "") for event, data in events
+                           if event == "content_block_delta")
+            self.assertEqual(text, "one two three")
+        self.assertEqual(self.metric("keel_model_joined_total"), 3)
+        self.assertEqual(self.metric("keel_model_answers_total"), 1)
+        self.end(daemon)
 
 
 if __name__ == "__main__":

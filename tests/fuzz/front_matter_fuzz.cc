@@ -25,7 +25,7 @@ void check_properties(const Document& document) {
   FrontMatter front = document.front;
   for (const std::string& key : front.keys()) {
     const auto value = front.scalar(key);
-    if (!value) continue;
+    if (!value || value->find('\0') != std::string::npos) continue;  // NUL is never written
     front.set(key, *value);
     KEEL_ASSERT(front.scalar(key) == value);
   }

@@ -30,13 +30,24 @@ struct KillAt {
   std::int64_t commit = 0;    // after this commit
   long write = 0;             // before this writing call
   bool after_effect = false;  // in append_line, with the line written and no RESULT
+  bool falls_back = false;    // the model fails once the tools have run, another one goes on
 };
+
+constexpr const char* failing_script =
+    R"({"match": "Ariadne", "repeat": true, "text": "Both.", "calls": [)"
+    R"({"name": "remember", "arguments": {"text": "The owner's boat is called Ariadne."}},)"
+    R"({"name": "append_line", "arguments": {"line": "logged"}}]}
+{"on": "tool", "repeat": true, "text": "Remem", "error": {"code": "network", "message": "gone"}})";
 
 std::unique_ptr<House> open_house(const std::string& folder, const KillAt& at) {
   HouseOptions options;
   options.start_ms = SystemClock().wall_ms();  // ids of forked processes must differ
   options.folder = folder;
-  options.script = script;
+  options.script = at.falls_back ? failing_script : script;
+  if (at.falls_back) {
+    options.second = script;
+    options.route.fallback = {"second"};
+  }
   if (at.commit > 0) {
     options.after_commit = [at](std::int64_t n) {
       if (n == at.commit) kill::now();
@@ -186,7 +197,7 @@ Seen killed_and_recovered(const KillAt& at, const KillAt& again, bool& ended_by_
   ended_by_itself = in_child([&] { return send(folder.path, at); });
   const bool twice = again.commit > 0 || again.write > 0 || again.after_effect;
   if (twice) in_child([&] { return recover(folder.path, again); });
-  EXPECT_TRUE(in_child([&] { return recover(folder.path, {}); }));
+  EXPECT_TRUE(in_child([&] { return recover(folder.path, {.falls_back = at.falls_back}); }));
   Seen seen = check(folder.path);
   // The channel delivers again what it has no acknowledgement for: it must change nothing that is
   // done.
@@ -213,6 +224,19 @@ TEST(Kill, AfterEveryCommitOfATurn) {
   EXPECT_GE(points, 6);
   EXPECT_EQ(outcomes.size(), 2u);  // both "appended" and "outcome unknown" were met
   std::printf("commits of the turn: %d\n", points);
+}
+
+TEST(Kill, AfterEveryCommitOfATurnThatFallsBackToAnotherModel) {
+  int points = 0;
+  for (KillAt at{.commit = 1, .falls_back = true};; ++at.commit) {
+    SCOPED_TRACE("killed after commit " + std::to_string(at.commit));
+    bool ended = false;
+    EXPECT_EQ(killed_and_recovered(at, {}, ended).state, "done");
+    if (ended || HasFailure()) break;
+    ++points;
+    ASSERT_LT(points, 60);
+  }
+  EXPECT_GE(points, 7);
 }
 
 TEST(Kill, BetweenAnUnsafeEffectAndItsResult) {

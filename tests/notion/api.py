@@ -30,6 +30,7 @@ class Api:
     def __init__(self, workspace):
         self.ws = workspace
         self.cursors = {}   # cursor -> (what it belongs to, place)
+        self.tasks = {}     # id -> [how often it still says "running", operation, result]
 
     def answer(self, call):
         shape = [call.method] + [part if place % 2 == 0 or part == "me" else "*"
@@ -39,7 +40,10 @@ class Api:
                 if right not in call.rights:
                     raise Refused(403, "restricted_resource",
                                   "Insufficient permissions for this endpoint.")
-                return function(call)
+                answer = function(call)
+                later = call.body.get("allow_async") and function in (
+                    self.create_page, self.patch_markdown)
+                return self.task_of(pattern, answer) if later else answer
         raise Refused(400, "invalid_request_url", "Invalid request URL.")
 
     def routes(self):
@@ -50,6 +54,7 @@ class Api:
             ("PATCH pages *", "update", self.patch_page),
             ("GET pages * markdown", "read", self.get_markdown),
             ("PATCH pages * markdown", "update", self.patch_markdown),
+            ("GET async_tasks *", "read", self.get_task),
             ("GET databases *", "read", self.get_database),
             ("GET data_sources *", "read", self.get_source),
             ("PATCH data_sources *", "update", self.patch_source),
@@ -60,6 +65,27 @@ class Api:
             ("GET blocks * children", "read", self.children),
             ("PATCH blocks * children", "insert", self.append),
         ]
+
+    def task_of(self, operation, answer):
+        task = new_id()
+        self.tasks[task] = [2, operation, answer]
+        return self.show_task(task)
+
+    def show_task(self, task):
+        left, operation, answer = self.tasks[task]
+        shown = {"object": "async_task", "id": task, "created_time": stamp(self.ws.now()),
+                 "status_url": f"/v1/async_tasks/{task}",
+                 "operation": {"surface": "rest", "name": operation}}
+        if left > 0:
+            self.tasks[task][0] = left - 1
+            return {**shown, "status": "queued" if left > 1 else "running",
+                    "poll_after_seconds": 1}
+        return {**shown, "status": "succeeded", "result": answer}
+
+    def get_task(self, call):
+        if call.parts[1] not in self.tasks:
+            raise self.missing("async_task", call.parts[1])
+        return self.show_task(call.parts[1])
 
     # Finding
 

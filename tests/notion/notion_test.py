@@ -131,6 +131,28 @@ class RulesTest(ServerTest):
         self.assertIn("was not found", update("z")[1]["message"])
         self.assertEqual(update("b")[1]["markdown"], "a\n\nc\n\na")
 
+    def test_work_may_be_done_later(self):
+        status, task = self.create("x", markdown="a", allow_async=True)
+        self.assertEqual((status, task["object"], task["status"]), (202, "async_task", "queued"))
+        self.assertEqual(self.call("GET", "async_tasks/" + task["id"])[1]["status"], "running")
+        done = self.call("GET", "async_tasks/" + task["id"])[1]
+        self.assertEqual((done["status"], done["result"]["object"]), ("succeeded", "page"))
+
+    def test_the_owner_is_at_the_door_beside_the_api(self):
+        def owner(operation, **body):
+            request = urllib.request.Request(self.server.base + "/owner/" + operation,
+                                             data=json.dumps(body).encode())
+            with urllib.request.urlopen(request, timeout=20) as answer:
+                return json.load(answer)
+        owner("row", title="By hand", body="One.")
+        owner("edit", page="By hand", body="Two.")
+        owner("trash", page="By hand")
+        shown = owner("pages")[0]
+        self.assertEqual((shown["body"], shown["in_trash"]), ("Two.", True))
+        self.assertEqual(owner("requests"), [])
+        with self.assertRaises(urllib.error.HTTPError):
+            owner("dance")
+
     def test_owners_do_what_they_like(self):
         page = self.ws.owner_row(self.source, "Mine", "text")
         before = page.edited

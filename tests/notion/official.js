@@ -59,6 +59,10 @@ async function rows() {
   await assert.rejects(client.pages.create({
     parent, properties: { Name: { title: text("x".repeat(2001)) } },
   }), /length should be ≤ `2000`, instead was `2001`/)
+  const later = await client.pages.create({ parent, properties, markdown: "Later.", allow_async: true })
+  let task = later
+  while (task.status !== "succeeded") task = await client.asyncTasks.retrieve({ task_id: later.id })
+  await client.pages.update({ page_id: task.result.id, in_trash: true })
   const trashed = await client.pages.update({ page_id: made.id, in_trash: true })
   assert.ok(trashed.in_trash)
   await client.pages.update({ page_id: made.id, in_trash: false })

@@ -2,6 +2,7 @@
 (docs/formats/notion.md); notion_test.py lets the official client and others judge it.
 
     python3 tests/notion/server.py [--port N] [--every N]   a workspace to try keel with
+    curl -d '{"title": "By hand"}' http://127.0.0.1:PORT/owner/row   what its owner does (owner.py)
 
 `faults` decides for each request of the API by its number (from 1) what goes wrong with it:
 "rate", "overload", "conflict", "error", "unavailable", "timeout", "edge", "slow", "reset" happen
@@ -16,6 +17,7 @@ import time
 import urllib.parse
 import uuid
 
+import owner
 from api import Api, Call, VERSIONS
 from workspace import Refused, Workspace, invalid
 
@@ -73,6 +75,9 @@ class NotionServer:
 
             do_POST = do_PATCH = do_DELETE = do_PUT = do_GET
 
+            def date_time_string(self, timestamp=None):
+                return super().date_time_string(timestamp or server.ws.now())
+
             def log_message(self, *_):
                 pass
 
@@ -81,6 +86,9 @@ class NotionServer:
     def serve(self, request):
         length = int(request.headers.get("Content-Length") or 0)
         body = request.rfile.read(length)
+        if request.path.startswith("/owner/"):
+            self.serve_owner(request, body)
+            return
         with self.lock:
             number = len(self.requests) + 1
             self.requests.append([time.monotonic(), request.command, request.path, None])
@@ -96,10 +104,25 @@ class NotionServer:
         else:
             self.carry_out(request, body, fault, record)
 
+    def serve_owner(self, request, body):
+        with self.ws.lock:
+            try:
+                words = json.dumps(owner.act(self, request.path.split("/")[2],
+                                             json.loads(body or b"{}")))
+            except Refused as refused:
+                self.refuse(request, refused)
+                return
+            except (KeyError, ValueError) as error:
+                self.refuse(request, invalid(f"the owner's wish is not understood: {error!r}"))
+                return
+        self.send(request, 200, words)
+
     def carry_out(self, request, body, fault, record):
         with self.ws.lock:
             try:
-                status, answer = 200, self.api.answer(self.call(request, body))
+                answer = self.api.answer(self.call(request, body))
+                later = answer.get("object") == "async_task" and request.command != "GET"
+                status = 202 if later else 200
                 words = json.dumps(answer)
             except Refused as refused:
                 status, words = refused.status, None

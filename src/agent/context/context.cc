@@ -206,21 +206,57 @@ store::SummaryRow Summary::row() const {
           std::string(policy::confidentiality_name(label.confidentiality))};
 }
 
-std::vector<msg::Item> Window::items(const std::string& system, std::string_view model) const {
+std::vector<msg::Item> Window::shown(const std::string& system, std::string_view model,
+                                     const std::vector<const Entry*>& entries, bool summary) const {
   std::vector<msg::Item> items = {msg::text_item(msg::Role::system, system)};
-  for (const Entry& entry : entries_) {
-    msg::Item& item = items.emplace_back(entry.item);
+  for (const Entry* entry : entries) {
+    msg::Item& item = items.emplace_back(entry->item);
     std::erase_if(item.blocks, [&](const msg::Block& block) {
       const auto* thinking = std::get_if<msg::Thinking>(&block);
       return thinking != nullptr && thinking->origin != model;
     });
   }
-  if (summary_ && items.size() > 1) {
+  if (summary && summary_ && items.size() > 1) {
     msg::Item& first = items[1];
     first.blocks.insert(first.blocks.begin(), msg::Text{std::string(summary_head) +
                                                         as_quotation(summary_->text) + "]\n\n"});
   }
   return items;
+}
+
+std::vector<msg::Item> Window::items(const std::string& system, std::string_view model) const {
+  std::vector<const Entry*> all;
+  for (const Entry& entry : entries_) all.push_back(&entry);
+  return shown(system, model, all, true);
+}
+
+std::vector<msg::Item> Window::open_items(const std::string& system, std::string_view model,
+                                          std::string_view turn) const {
+  std::vector<const Entry*> open;
+  for (const Entry& entry : entries_) {
+    if (entry.turn == turn || is_before_secret(entry.turn)) open.push_back(&entry);
+  }
+  const bool secret_summary =
+      summary_ && summary_->label.confidentiality == policy::Confidentiality::secret;
+  return shown(system, model, open, !secret_summary);
+}
+
+bool Window::is_secret(std::string_view turn) const {
+  return std::any_of(entries_.begin(), entries_.end(), [&](const Entry& entry) {
+    return entry.turn == turn && entry.label.confidentiality == policy::Confidentiality::secret;
+  });
+}
+
+bool Window::is_before_secret(std::string_view turn) const {
+  if (summary_ && summary_->label.confidentiality == policy::Confidentiality::secret) return false;
+  const auto first = std::find_if(entries_.begin(), entries_.end(), [](const Entry& entry) {
+    return entry.label.confidentiality == policy::Confidentiality::secret;
+  });
+  const std::string_view secret = first == entries_.end() ? std::string_view() : first->turn;
+  for (auto entry = entries_.begin(); entry != first; ++entry) {
+    if (entry->turn == turn) return entry->turn != secret;
+  }
+  return false;
 }
 
 bool Window::has_told(std::string_view day) const {

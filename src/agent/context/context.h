@@ -29,6 +29,7 @@ struct NotePage {
   std::string id;
   std::string title;
   std::string text;
+  bool is_private = false;  // does not leave the machine without a rule
 };
 // What a note says of the day and the channel. The clock time is left out on purpose: the item is
 // read again in later turns, where it would be wrong; the date is what "tomorrow" needs, and the
@@ -90,7 +91,15 @@ class Window {
   // System first; thoughts of other models are left out. The summary, if there is one, stands in a
   // block of its own before the first user's words.
   std::vector<msg::Item> items(const std::string& system, std::string_view model) const;
+  // The same for somebody who may see nothing secret: without every turn from the first one on that
+  // holds something, but for `turn`, and without a summary that was made of such.
+  std::vector<msg::Item> open_items(const std::string& system, std::string_view model,
+                                    std::string_view turn) const;
   policy::Label label() const;
+  // Whether something of this turn is secret.
+  bool is_secret(std::string_view turn) const;
+  // Whether this turn ended before anything secret came.
+  bool is_before_secret(std::string_view turn) const;
   // Whether `day` is what the latest note that spoke of the day said.
   bool has_told(std::string_view day) const;
   std::vector<std::string> result_urls() const;
@@ -115,6 +124,8 @@ class Window {
 
  private:
   std::size_t bytes_of(std::string_view turn) const;
+  std::vector<msg::Item> shown(const std::string& system, std::string_view model,
+                               const std::vector<const Entry*>& entries, bool summary) const;
   Entry* longest_result(std::string_view turn);
   std::vector<Entry> entries_;
   std::optional<Summary> summary_;

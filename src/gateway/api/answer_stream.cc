@@ -137,6 +137,7 @@ void LiveAnswer::finish(const model::Response& response) {
 
 bool LiveAnswer::fail(const msg::ApiError& error) {
   const std::lock_guard lock(mutex_);
+  closed_ = true;
   if (!stream_) return false;
   events_.fail(error);
   flush(true);
@@ -146,7 +147,7 @@ bool LiveAnswer::fail(const msg::ApiError& error) {
 
 void LiveAnswer::ping(Steady::time_point now) {
   const std::unique_lock lock(mutex_, std::try_to_lock);
-  if (!lock) return;  // it is being written to
+  if (!lock || closed_) return;  // it is being written to, or was answered otherwise
   if (!stream_) {
     if (now - made_ < limits::answer_head_time) return;
     events_.start();

@@ -67,7 +67,8 @@ class LiveAnswer {
   void expect(std::int64_t prompt_tokens);
   void model_event(const model::StreamEvent& event);
   void finish(const model::Response& response);
-  // False if nothing was sent yet: the error is then the caller's to answer with.
+  // False if nothing was sent yet: the error is then the caller's to answer with, and nothing is
+  // sent here any more.
   bool fail(const msg::ApiError& error);
   // A sign of life if there was none for long. Does not wait.
   void ping(Steady::time_point now);
@@ -81,6 +82,7 @@ class LiveAnswer {
   const http::Headers headers_;
   http::Responder responder_;
   std::shared_ptr<http::Stream> stream_;
+  bool closed_ = false;
   const Steady::time_point made_ = Steady::now();
   Steady::time_point sent_ = made_;
 };

@@ -1,12 +1,15 @@
 #include "gateway/api/endpoints.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/id.h"
 #include "base/limits.h"
 #include "log/log.h"
+#include "model/route/needs.h"
 #include "msg/dialect/dialect.h"
 
 namespace keel::api {
@@ -78,11 +81,17 @@ http::Response error_response(Dialect dialect, const msg::ApiError& error, int s
 
 struct Endpoints::Call {
   Dialect dialect = Dialect::chat;
-  model::Model* model = nullptr;
+  msg::Conversation conversation;  // as the client sent it
   msg::Params params;
+  MapOptions map;
+  model::Needs needs;
+  model::Choice choice;
   model::Request request;
   AnswerOptions answer;
+  // Whose thoughts are signed: another model may take over before any were shown.
+  std::shared_ptr<std::string> signer = std::make_shared<std::string>();
   std::string request_id;
+  std::string same_as;  // the same for requests that one answer can serve; empty: none other
   msg::AnswerStyle style;
   std::size_t losses = 0;
 };
@@ -99,6 +108,7 @@ Counters Endpoints::counters() const {
   counters.answers = answers_;
   counters.failures = failures_;
   counters.cancelled = cancelled_;
+  counters.joined = joined_;
   counters.prompt_tokens = prompt_tokens_;
   counters.cached_tokens = cached_tokens_;
   counters.completion_tokens = completion_tokens_;
@@ -113,36 +123,62 @@ Result<Endpoints::Call> Endpoints::prepare(Dialect dialect, const http::Request&
   call.dialect = dialect;
   call.params = parsed.conversation.params;
   call.style = msg::style_for(parsed.conversation, now_s());
-  Result<model::Choice> choice = router_.choose(call.params.model);
+  call.request_id = "req_" + random_hex(kIdBytes);
+  call.losses = parsed.losses.size();
+  call.conversation = std::move(parsed.conversation);
+  call.map.session = http::header(request.headers, "x-claude-code-session-id");
+  call.map.secret = options_.secret;
+
+  model::Request asked;
+  asked.items = call.conversation.items;
+  asked.tools = call.conversation.tools;
+  asked.max_tokens = static_cast<int>(std::clamp<std::int64_t>(
+      call.params.max_tokens.value_or(limits::answer_default_tokens), 1, 1 << 30));
+  call.needs = model::needs_of(asked);
+  call.needs.channel = "api";
+  call.needs.wish = call.params.model;
+  Result<model::Choice> choice = router_.choose(call.needs, call.request_id);
   if (!choice && choice.error().code == Code::not_found && options_.any_model) {
-    choice = router_.choose("");
+    call.needs.wish.clear();
+    choice = router_.choose(call.needs, call.request_id);
   }
   if (!choice) return pass(std::move(choice).error());
-  call.model = choice->model;
-  MapOptions map;
-  map.model = choice->name;
-  map.session = http::header(request.headers, "x-claude-code-session-id");
-  map.secret = options_.secret;
-  Mapped mapped = map_request(std::move(parsed.conversation), map);
-  call.request = std::move(mapped.request);
-  call.request_id = "req_" + random_hex(kIdBytes);
-  call.losses = parsed.losses.size() + mapped.losses.size();
   call.answer.id = make_id(dialect);
   call.answer.model = choice->name;
   // A client of Anthropic's API that does not ask for thoughts does not expect them.
   call.answer.thinking = dialect != Dialect::anthropic || call.params.thinking.on();
-  call.answer.names = std::move(mapped.names);
-  call.answer.custom = std::move(mapped.custom);
   if (dialect == Dialect::anthropic) {
-    call.answer.sign = [secret = options_.secret, name = choice->name](const std::string& text) {
-      return sign_thinking(secret, name, text);
+    call.answer.sign = [secret = options_.secret, signer = call.signer](const std::string& text) {
+      return sign_thinking(secret, *signer, text);
     };
+  }
+  take(call, std::move(*choice));
+  // Where chance has no part, the same request gets the same answer. Of a model elsewhere nobody
+  // knows that.
+  if (!call.choice.elsewhere && call.request.sampling.temperature == 0) {
+    const std::string parts[] = {std::string(msg::dialect_name(dialect)), call.choice.name,
+                                 call.map.session, request.body};
+    for (const std::string& part : parts) call.same_as = sha256_hex(call.same_as + part);
   }
   return call;
 }
 
+void Endpoints::take(Call& call, model::Choice choice) const {
+  call.choice = std::move(choice);
+  *call.signer = call.choice.name;
+  call.map.model = call.choice.name;
+  call.map.vision = call.choice.model->info().sees;
+  Mapped mapped = map_request(call.conversation, call.map);
+  call.request = std::move(mapped.request);
+  call.request.turn = call.request_id;
+  call.losses += mapped.losses.size();
+  // Of the tools alone, so the same whoever answers.
+  call.answer.names = std::move(mapped.names);
+  call.answer.custom = std::move(mapped.custom);
+}
+
 void Endpoints::answer(Dialect dialect, const http::Request& request, http::Responder& responder) {
-  const Result<Call> call = prepare(dialect, request);
+  Result<Call> call = prepare(dialect, request);
   if (!call) return responder.send(error_response(dialect, api_error(call.error(), dialect)));
   if (call->params.stream) {
     stream(*call, responder);
@@ -151,17 +187,52 @@ void Endpoints::answer(Dialect dialect, const http::Request& request, http::Resp
   }
 }
 
-Result<model::Response> Endpoints::generate(const Call& call, const model::Sink& sink,
+// Another model takes over as long as the client has been shown nothing of an answer.
+Result<model::Response> Endpoints::ask(Call& call, const model::Sink& sink, std::stop_token stop) {
+  for (;;) {
+    std::atomic<bool> shown = false;
+    const model::Sink noted = [&](const model::StreamEvent& event) {
+      if (!std::holds_alternative<model::Progress>(event)) shown = true;
+      sink(event);
+    };
+    Result<model::Response> response = router_.ask(call.choice, call.request, noted, stop);
+    const bool done = response || shown || stop.stop_requested() ||
+                      !model::is_models_fault(response.error()) ||
+                      std::ssize(call.needs.failed) >= limits::route_fallbacks;
+    if (done) return response;
+    call.needs.failed.push_back({call.choice.name, response.error().message});
+    Result<model::Choice> next = router_.choose(call.needs, call.request_id);
+    if (!next) return response;
+    log::info("gateway", "api {} goes on with {} instead of {}: {}", call.request_id, next->name,
+              call.choice.name, response.error().message);
+    take(call, std::move(*next));
+  }
+}
+
+Result<model::Response> Endpoints::generate(Call& call, const model::Sink& sink,
                                             std::stop_token stop) {
   const auto begin = std::chrono::steady_clock::now();
-  Result<model::Response> response = call.model->generate(call.request, sink, stop);
-  const auto ms = static_cast<long>(ms_between(begin, std::chrono::steady_clock::now()));
+  const Flights::Call make = [&](const model::Sink& told, std::stop_token ended) {
+    return ask(call, told, std::move(ended));
+  };
+  bool joined = false;
+  Result<model::Response> response = call.same_as.empty()
+                                         ? make(sink, stop)
+                                         : flights_.answer(call.same_as, sink, stop, make, joined);
+  if (joined) {
+    ++joined_;
+    log::info("gateway", "api {} had the answer of an equal request", call.request_id);
+    return response;
+  }
+  const double ms = ms_between(begin, std::chrono::steady_clock::now());
+  record(call, response, ms);
   const bool cancelled =
       stop.stop_requested() || (response && response->stop == model::StopReason::cancelled);
   ++(cancelled ? cancelled_ : response ? answers_ : failures_);
   if (!response) {
-    log::info("gateway", "api dialect={} model={} failed={} ms={}", msg::dialect_name(call.dialect),
-              call.answer.model, code_name(response.error().code), ms);
+    log::info("gateway", "api dialect={} model={} failed={} ms={:.0f}",
+              msg::dialect_name(call.dialect), call.choice.name, code_name(response.error().code),
+              ms);
     return response;
   }
   const model::Usage& usage = response->usage;
@@ -169,14 +240,35 @@ Result<model::Response> Endpoints::generate(const Call& call, const model::Sink&
   cached_tokens_ += static_cast<std::uint64_t>(usage.cached_tokens);
   completion_tokens_ += static_cast<std::uint64_t>(usage.completion_tokens);
   log::info("gateway",
-            "api dialect={} model={} stop={} prompt={} cached={} completion={} losses={} ms={}",
-            msg::dialect_name(call.dialect), call.answer.model,
+            "api dialect={} model={} stop={} prompt={} cached={} completion={} losses={} ms={:.0f}",
+            msg::dialect_name(call.dialect), call.choice.name,
             model::stop_reason_name(response->stop), usage.prompt_tokens, usage.cached_tokens,
             usage.completion_tokens, call.losses, ms);
   return response;
 }
 
-void Endpoints::stream(const Call& call, http::Responder& responder) {
+// A row that cannot be written is no reason to withhold an answer that is there.
+void Endpoints::record(const Call& call, const Result<model::Response>& response, double ms) {
+  if (options_.usage == nullptr) return;
+  account::ModelCall row;
+  row.model = call.choice.name;
+  row.rule = call.choice.rule;
+  row.reason = call.choice.reason;
+  row.decision = dump_json(model::to_json(call.choice.decision));
+  row.ok = response.has_value();
+  row.total_ms = ms;
+  if (response) {
+    row.prompt_tokens = response->usage.prompt_tokens;
+    row.cached_tokens = response->usage.cached_tokens;
+    row.evaluated_tokens = response->usage.evaluated_tokens;
+    row.completion_tokens = response->usage.completion_tokens;
+    row.cost_usd = response->usage.cost_usd;
+  }
+  const Status recorded = options_.usage->record(row);
+  if (!recorded) log::warn("gateway", "an answer was not recorded: {}", recorded.error().text());
+}
+
+void Endpoints::stream(Call& call, http::Responder& responder) {
   const auto live = std::make_shared<LiveAnswer>(
       call.answer, msg::make_writer(call.dialect, call.style),
       http::Headers{{"content-type", "text/event-stream; charset=utf-8"},
@@ -192,7 +284,8 @@ void Endpoints::stream(const Call& call, http::Responder& responder) {
   }
   // Clients of Anthropic's API look for the size of the prompt where the answer begins.
   if (call.dialect == Dialect::anthropic) {
-    if (const Result<std::int64_t> tokens = call.model->count(call.request)) live->expect(*tokens);
+    if (const Result<std::int64_t> tokens = call.choice.model->count(call.request))
+      live->expect(*tokens);
   }
   const Result<model::Response> response = generate(
       call, [&](const model::StreamEvent& event) { live->model_event(event); },
@@ -206,7 +299,7 @@ void Endpoints::stream(const Call& call, http::Responder& responder) {
   if (!live->fail(error)) responder.send(error_response(call.dialect, error));
 }
 
-void Endpoints::whole(const Call& call, http::Responder& responder) {
+void Endpoints::whole(Call& call, http::Responder& responder) {
   AnswerEvents events(call.answer);
   const Result<model::Response> response = generate(
       call, [&](const model::StreamEvent& event) { events.model_event(event); },
@@ -230,7 +323,7 @@ void Endpoints::count(const http::Request& request, http::Responder& responder) 
   const Dialect dialect = Dialect::anthropic;
   const Result<Call> call = prepare(dialect, request);
   if (!call) return responder.send(error_response(dialect, api_error(call.error(), dialect)));
-  const Result<std::int64_t> tokens = call->model->count(call->request);
+  const Result<std::int64_t> tokens = call->choice.model->count(call->request);
   if (!tokens) return responder.send(error_response(dialect, api_error(tokens.error(), dialect)));
   http::Response out;
   out.headers = {{"content-type", "application/json"},

@@ -12,10 +12,12 @@
 #include <mutex>
 #include <string>
 
+#include "account/usage.h"
 #include "gateway/api/answer_stream.h"
+#include "gateway/api/flight.h"
 #include "gateway/api/listing.h"
 #include "gateway/api/request_map.h"
-#include "model/router.h"
+#include "model/route/router.h"
 #include "net/http/server.h"
 #include "rt/thread.h"
 
@@ -27,8 +29,9 @@ http::Response error_response(msg::Dialect dialect, const msg::ApiError& error, 
 class Endpoints {
  public:
   struct Options {
-    bool any_model = false;  // unknown names mean the default model
-    std::string secret;      // of signatures under thoughts
+    bool any_model = false;           // unknown names mean the default model
+    std::string secret;               // of signatures under thoughts
+    account::Usage* usage = nullptr;  // where each answer is recorded; may be none
   };
   Endpoints(model::Router& router, Options options);
   ~Endpoints();
@@ -41,9 +44,13 @@ class Endpoints {
  private:
   struct Call;
   Result<Call> prepare(msg::Dialect dialect, const http::Request& request) const;
-  void stream(const Call& call, http::Responder& responder);
-  void whole(const Call& call, http::Responder& responder);
-  Result<model::Response> generate(const Call& call, const model::Sink& sink, std::stop_token stop);
+  // In the form of the model that was chosen.
+  void take(Call& call, model::Choice choice) const;
+  void stream(Call& call, http::Responder& responder);
+  void whole(Call& call, http::Responder& responder);
+  Result<model::Response> generate(Call& call, const model::Sink& sink, std::stop_token stop);
+  Result<model::Response> ask(Call& call, const model::Sink& sink, std::stop_token stop);
+  void record(const Call& call, const Result<model::Response>& response, double ms);
   void ping_all(std::stop_token stop);
 
   model::Router& router_;
@@ -51,12 +58,14 @@ class Endpoints {
   std::atomic<std::uint64_t> answers_{0};
   std::atomic<std::uint64_t> failures_{0};
   std::atomic<std::uint64_t> cancelled_{0};
+  std::atomic<std::uint64_t> joined_{0};
   std::atomic<std::uint64_t> prompt_tokens_{0};
   std::atomic<std::uint64_t> cached_tokens_{0};
   std::atomic<std::uint64_t> completion_tokens_{0};
   mutable std::mutex mutex_;
   std::condition_variable_any changed_;
   std::list<std::shared_ptr<LiveAnswer>> live_;
+  Flights flights_;
   rt::Thread pinger_;
 };
 

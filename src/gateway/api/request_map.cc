@@ -107,6 +107,7 @@ Mapped map_request(msg::Conversation conversation, const MapOptions& options) {
   msg::LocalTraits traits;
   traits.model = options.model;
   traits.keep_thinking = true;
+  traits.vision = options.vision;
   msg::LocalForm form = msg::local_form(conversation, traits);
   msg::name_results(form.items);
   Mapped mapped;

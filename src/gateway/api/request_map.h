@@ -13,6 +13,7 @@ struct MapOptions {
   std::string model;    // the name of the one that will answer
   std::string session;  // what the client calls its session, if it does
   std::string secret;   // of signatures (sign_thinking)
+  bool vision = false;  // images can stay
 };
 
 struct Mapped {

@@ -7,9 +7,9 @@
 
 #include "base/limits.h"
 #include "base/text.h"
-#include "gateway/api/access.h"
 #include "gateway/api/endpoints.h"
 #include "gateway/api/listing.h"
+#include "gateway/door/access.h"
 #include "log/log.h"
 #include "net/http/server.h"
 
@@ -95,6 +95,7 @@ struct Surface::State {
 
   model::Router& router;
   Endpoints endpoints;
+  std::function<std::string()> more_metrics;
   std::optional<Access> access;
   std::unique_ptr<http::Server> server;
 
@@ -154,7 +155,8 @@ void Surface::State::handle(const http::Request& request, http::Responder& respo
     case Action::metrics:
       return responder.send({200,
                              {{"content-type", "text/plain; version=0.0.4; charset=utf-8"}},
-                             metrics_text(server->stats(), endpoints.counters())});
+                             metrics_text(server->stats(), endpoints.counters()) +
+                                 router.metrics() + (more_metrics ? more_metrics() : "")});
     case Action::models:
       return responder.send(json_response(model_list(router.infos())));
     case Action::model:
@@ -181,8 +183,9 @@ Result<std::unique_ptr<Surface>> Surface::start(model::Router& router, const Clo
                 "safe or a proxy with TLS stands before it.");
   }
   TokenFile token = TRY(TokenFile::open(options.token_path));
-  auto state =
-      std::make_unique<State>(router, Endpoints::Options{options.any_model, token.current()});
+  auto state = std::make_unique<State>(
+      router, Endpoints::Options{options.any_model, token.current(), options.usage});
+  state->more_metrics = std::move(options.more_metrics);
   State* raw = state.get();
   http::ServerOptions server;
   server.listen = options.listen;

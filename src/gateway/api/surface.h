@@ -5,22 +5,26 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "account/usage.h"
 #include "base/clock.h"
 #include "base/result.h"
-#include "model/router.h"
+#include "model/route/router.h"
 
 namespace keel::api {
 
 struct SurfaceOptions {
-  std::string listen;              // "127.0.0.1:7117"
-  std::vector<std::string> hosts;  // further "name:port" that it is reached by
-  std::string token_path;          // made if there is none
-  bool plain_http = false;         // beyond this machine although nothing is encrypted
-  bool any_model = false;          // unknown model names mean the default model
+  std::string listen;               // "127.0.0.1:7117"
+  std::vector<std::string> hosts;   // further "name:port" that it is reached by
+  std::string token_path;           // made if there is none
+  bool plain_http = false;          // beyond this machine although nothing is encrypted
+  bool any_model = false;           // unknown model names mean the default model
+  account::Usage* usage = nullptr;  // where answers are recorded; must outlive the surface
+  std::function<std::string()> more_metrics;  // of the rest of the program; may be empty
 };
 
 class Surface {

@@ -24,7 +24,7 @@ struct SurfaceTest : testing::Test {
   std::string folder;
   std::string token;
   SystemClock clock;
-  model::Router router;
+  model::Router router{clock};
   std::unique_ptr<Surface> surface;
 
   void SetUp() override {

@@ -27,6 +27,17 @@ std::string free_name(const std::string& root, const std::string& path) {
   }
 }
 
+// Whether two texts differ in nothing but an id.
+bool same_but_id(const std::string& one, const std::string& other) {
+  std::vector<Problem> unused;
+  std::optional<NewPage> a = note_of(one, "x.md", 0, unused, Reading::edit);
+  std::optional<NewPage> b = note_of(other, "x.md", 0, unused, Reading::edit);
+  if (!a || !b) return false;
+  a->id.clear();
+  b->id.clear();
+  return *a == *b;
+}
+
 Status put_back(Memory& memory, const std::string& root, const Leftover& left,
                 const std::string& text, std::vector<Problem>& problems) {
   const std::string from = root + "/" + left.path, to = root + "/" + left.of;
@@ -35,7 +46,7 @@ Status put_back(Memory& memory, const std::string& root, const Leftover& left,
   if (nothing || (there && is_form_of(memory, *there, left.of))) {
     // What keel wrote is written again by the next pass, merged with this.
     if (::rename(from.c_str(), to.c_str()) == 0) return {};
-  } else if (there && *there == text) {
+  } else if (there && same_but_id(*there, text)) {
     ::unlink(from.c_str());
     return {};
   }

@@ -27,11 +27,18 @@ constexpr std::string_view kWriteAlias =
     "INSERT OR IGNORE INTO alias(term, expands_to, weight, source, enabled) SELECT j ->> 'term', "
     "j ->> 'expands_to', j ->> 'weight', j ->> 'source', j ->> 'enabled' FROM (SELECT ?1 AS j)";
 
+// From here on the word counts: as if the owner had just said it.
+constexpr std::string_view kWriteAliasEvent =
+    "INSERT OR IGNORE INTO alias_event(seq, term, expands_to, weight) SELECT (SELECT seq FROM "
+    "corpus), j ->> 'term', j ->> 'expands_to', j ->> 'weight' FROM (SELECT ?1 AS j) WHERE "
+    "j ->> 'enabled'";
+
 constexpr std::string_view kReadRetrievals =
     "SELECT number, json_object('id', id, 'at_ms', at_ms, 'session', session, 'turn', turn, "
     "'trigger', trigger, 'query', query, 'ranker', ranker, 'params_hash', params_hash, 'pages', "
     "pages, 'candidates', candidates, 'left_out', left_out, 'left_out_count', left_out_count, "
-    "'took_us', took_us, 'empty', empty, 'terms', (SELECT json_group_array(json_object('ord', ord, "
+    "'took_us', took_us, 'empty', empty, 'options', options, 'terms', (SELECT "
+    "json_group_array(json_object('ord', ord, "
     "'term', term, 'surface', surface, 'source', source, 'weight', weight, 'df', df, 'idf', idf)) "
     "FROM retrieval_term t WHERE t.retrieval = r.number), 'hits', (SELECT "
     "json_group_array(json_object('ord', ord, 'page', page_id, 'segment', segment, 'rev', rev, "
@@ -43,10 +50,12 @@ constexpr std::string_view kReadRetrievals =
 // Of which state of the corpus it was is not known here: 0.
 constexpr std::string_view kWriteRetrieval =
     "INSERT OR IGNORE INTO retrieval(id, at_ms, session, turn, trigger, query, ranker, "
-    "params_hash, corpus_seq, pages, candidates, left_out, left_out_count, took_us, empty) "
+    "params_hash, corpus_seq, pages, candidates, left_out, left_out_count, took_us, empty, "
+    "options) "
     "SELECT j ->> 'id', j ->> 'at_ms', j ->> 'session', j ->> 'turn', j ->> 'trigger', "
     "j ->> 'query', j ->> 'ranker', j ->> 'params_hash', 0, j ->> 'pages', j ->> 'candidates', "
-    "j ->> 'left_out', j ->> 'left_out_count', j ->> 'took_us', j ->> 'empty' "
+    "j ->> 'left_out', j ->> 'left_out_count', j ->> 'took_us', j ->> 'empty', "
+    "coalesce(j ->> 'options', '{}') "
     "FROM (SELECT ?1 AS j)";
 constexpr std::string_view kWriteTerms =
     "INSERT INTO retrieval_term(retrieval, ord, term, surface, source, weight, df, idf) SELECT ?2, "
@@ -102,6 +111,11 @@ Result<bool> write_record(Connection& connection, Records what, std::string_view
     TRY(checked(insert.bind(1, line).run()));
   }
   const bool is_new = connection.changes() > 0;
+  if (what == Records::aliases && is_new) {
+    TRY(connection.execute("UPDATE corpus SET seq = seq + 1"));
+    Statement event = TRY(connection.prepare(kWriteAliasEvent));
+    TRY(event.bind(1, line).run());
+  }
   if (what != Records::retrievals || !is_new) return is_new;
   const std::int64_t number = connection.last_row_id();
   for (const std::string_view sql : {kWriteTerms, kWriteHits, kWriteAddends}) {

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdio>
+#include <optional>
 #include <random>
 
 #include "base/text.h"
@@ -81,6 +83,11 @@ Answer Client::write(std::string_view method, const std::string& path, const Jso
 std::int64_t Client::requests() const {
   const std::lock_guard lock(mutex_);
   return requests_;
+}
+
+std::int64_t Client::ahead_ms() const {
+  const std::lock_guard lock(mutex_);
+  return ahead_ms_;
 }
 
 Answer Client::call(std::string_view method, const std::string& path, const Json& body, bool reads,
@@ -168,6 +175,10 @@ Answer Client::once(std::string_view method, const std::string& path, const std:
 }
 
 Answer Client::answered(const net::ServiceAnswer& got, bool reads) {
+  if (const WallMs there = http_time(net::header(got.headers, "date")); there > 0) {
+    const std::lock_guard lock(mutex_);
+    ahead_ms_ = there - SystemClock().wall_ms();
+  }
   Answer answer;
   answer.status = got.status;
   Result<Json> json = parse_json(got.body, "Notion's answer");
@@ -212,6 +223,25 @@ Answer Client::answered(const net::ServiceAnswer& got, bool reads) {
   answer.fate = Fate::refused;
   answer.error = refusal(got.status, answer.code, message);
   return answer;
+}
+
+WallMs http_time(std::string_view text) {
+  static constexpr std::string_view kMonths = "JanFebMarAprMayJunJulAugSepOctNovDec";
+  int day = 0, year = 0, hour = 0, minute = 0, second = 0;
+  char month[4] = {};
+  const std::string copy(text.substr(0, 40));
+  if (std::sscanf(copy.c_str(), "%*3c, %2d %3s %4d %2d:%2d:%2d GMT", &day, month, &year, &hour,
+                  &minute, &second) != 6)
+    return 0;
+  const std::size_t at = kMonths.find(month);
+  if (at == kMonths.npos || at % 3 != 0) return 0;
+  const std::chrono::year_month_day date{std::chrono::year(year),
+                                         std::chrono::month(static_cast<unsigned>(at / 3 + 1)),
+                                         std::chrono::day(static_cast<unsigned>(day))};
+  if (!date.ok()) return 0;
+  const auto days = std::chrono::sys_days(date).time_since_epoch();
+  return duration_cast<milliseconds>(days).count() +
+         ((hour * 60 + minute) * 60 + second) * WallMs{1000};
 }
 
 Result<std::string> notion_id(std::string_view text) {

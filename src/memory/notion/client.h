@@ -14,6 +14,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/result.h"
@@ -65,6 +66,9 @@ class Client {
                std::stop_token stop);
 
   std::int64_t requests() const;  // sent so far, repeated ones too
+  // How far Notion's clock is ahead of this machine's, as its last answer said; below a second it
+  // is not known.
+  std::int64_t ahead_ms() const;
   const std::string& base_url() const { return options_.base_url; }
 
  private:
@@ -86,7 +90,11 @@ class Client {
   std::chrono::steady_clock::time_point filled_;
   std::chrono::steady_clock::time_point paused_until_;
   std::int64_t requests_ = 0;
+  std::int64_t ahead_ms_ = 0;
 };
+
+// "Fri, 27 Nov 2026 16:31:14 GMT" (RFC 9110) in milliseconds; 0 if it is no such time.
+WallMs http_time(std::string_view text);
 
 // The identifier of a page or data source in what an owner pastes: an id with or without dashes, or
 // an address of the app. Code::invalid_argument if there is none.

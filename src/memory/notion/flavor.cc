@@ -167,13 +167,15 @@ std::string list_form(const std::vector<Line>& lines) {
   std::vector<std::size_t> indents;  // of the levels that are open
   std::vector<int> numbers;
   for (const Line& line : lines) {
-    while (!indents.empty() && line.indent < indents.back()) {
+    while (indents.size() > 1 && line.indent <= indents[indents.size() - 2]) {
       indents.pop_back();
       numbers.pop_back();
     }
     if (indents.empty() || line.indent > indents.back()) {
       indents.push_back(line.indent);
       numbers.push_back(0);
+    } else {
+      indents.back() = line.indent;  // less deep than its neighbour, but no level of its own
     }
     if (!out.empty()) out += '\n';
     out.append(indents.size() - 1, '\t');

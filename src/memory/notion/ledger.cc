@@ -245,9 +245,11 @@ Result<std::vector<ConflictRecord>> Ledger::conflicts(int limit) {
   });
 }
 
-Status Ledger::clear_conflicts() {
-  return database_.write([](Connection& connection) -> Status {
-    return connection.execute("DELETE FROM notion_conflict");
+Result<std::int64_t> Ledger::clear_conflicts() {
+  return database_.write([](Connection& connection) -> Result<std::int64_t> {
+    Statement clear = TRY(connection.prepare("DELETE FROM notion_conflict"));
+    TRY(clear.run());
+    return connection.changes();
   });
 }
 

@@ -87,7 +87,8 @@ class Ledger {
 
   Status add_conflict(const ConflictRecord& record);
   Result<std::vector<ConflictRecord>> conflicts(int limit);
-  Status clear_conflicts();
+  // The owner has seen them all; how many there were.
+  Result<std::int64_t> clear_conflicts();
   Result<Counts> counts(WallMs now);
 
  private:

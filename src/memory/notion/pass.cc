@@ -6,13 +6,12 @@
 #include <map>
 
 #include "base/text.h"
-#include "log/log.h"
 #include "memory/merge/merge.h"
 
 namespace keel::memory::notion {
 
+// Not for the log: it may hold a page's title.
 void Pass::notice(std::string text) {
-  log::info("notion", "{}", text);
   if (report.notices.size() < limits::notion_shown) report.notices.push_back(std::move(text));
 }
 
@@ -128,7 +127,7 @@ Status take_over(Pass& pass, Entry entry, const Page& page, const Version& base,
   entry.note.clear();
   entry.base_rev = first->revision;
   if (entry.base_state.empty()) entry.base_state = page.state;
-  entry.checked_ms = theirs.read ? pass.now() : entry.checked_ms;
+  entry.checked_ms = theirs.read ? pass.there() : entry.checked_ms;
   if (theirs.read) learn(entry, theirs.markdown, shown_body(first->title, first->body));
   return pass.ledger.put(entry);
 }
@@ -186,7 +185,7 @@ Status settle_body(Pass& pass, Entry entry) {
       entry.base_rev = entry.sending_rev;
       entry.base_state = sent->face.state;
       entry.edited_ms = pass.minute();
-      entry.checked_ms = pass.now();
+      entry.checked_ms = pass.there();
       ++pass.report.updated;
     } else {
       entry.verified = false;

@@ -31,8 +31,9 @@ struct Pass {
 
   WallMs now() const { return clock.wall_ms(); }
   void notice(std::string text);
-  // Notion answers by the minute.
-  WallMs minute() const { return now() / 60'000 * 60'000; }
+  // By Notion's clock: what is compared with its times, which are full minutes.
+  WallMs there() const { return now() + client.ahead_ms(); }
+  WallMs minute() const { return there() / 60'000 * 60'000; }
 };
 
 // The answer, or the error that ends the pass.

@@ -64,7 +64,7 @@ Status adopt(Pass& pass, const Row& row, const std::string& id = {}) {
   entry.base_rev = made.revision;
   // Its other properties are written with the first change of the page.
   entry.base_state = made.state;
-  entry.checked_ms = pass.now();
+  entry.checked_ms = pass.there();
   learn(entry, markdown.text, shown_body(made.title, made.body));
   ++pass.report.adopted;
   return pass.ledger.put(entry);
@@ -118,7 +118,7 @@ Status compare(Pass& pass, Entry entry, const Page& page, const Row& row) {
                       page.id));
   }
   if (!face_changed && !body_changed) {
-    entry.checked_ms = pass.now();
+    entry.checked_ms = pass.there();
     if (row.edited_by == pass.bot) entry.edited_ms = std::max(entry.edited_ms, row.edited_ms);
     if (entry.state == "held") entry.state = "synced";
     learn(entry, theirs.markdown, shown_body(from.face.title, from.body));

@@ -18,14 +18,14 @@ std::vector<std::string> canonical_units(std::string_view body) {
   return out;
 }
 
-Status refuse(Pass& pass, Entry entry, const Page& page, const std::string& why) {
+Status refuse(Pass& pass, Entry entry, const Page& page, const std::string& why,
+              std::chrono::seconds again = limits::notion_sweep_time) {
   ++pass.report.refused;
   pass.notice(
       fmt::format("page {} ({}) is not in Notion: {}", page.id, printable(page.title, 60), why));
   entry.state = "refused";
   entry.sending_rev = page.revision;
-  const auto wait = std::chrono::milliseconds(limits::notion_sweep_time).count();
-  entry.retry_ms = pass.now() + wait;
+  entry.retry_ms = pass.now() + std::chrono::milliseconds(again).count();
   entry.note = why;
   return pass.ledger.put(entry);
 }
@@ -63,7 +63,7 @@ Status create(Pass& pass, const Page& page, Entry entry) {
     entry.remote_id = row.id;
     entry.base_rev = page.revision;
     entry.edited_ms = row.edited_ms;
-    entry.checked_ms = pass.now();
+    entry.checked_ms = pass.there();
     entry.state = "synced";
     ++pass.report.created;
     return pass.ledger.put(entry);
@@ -129,7 +129,13 @@ class Update {
     const bool seen = row.edited_ms + 60'000 * limits::notion_overlap_minutes <= entry_.checked_ms;
     if (row.in_trash || !(own || seen)) {
       TRY(refresh(pass_, entry_));
-      return false;
+      // Nothing to take over: what was read just now is what there is.
+      const std::optional<Entry> now = TRY(pass_.ledger.by_page(page_.id));
+      if (!now || now->state == "held" || now->state == "trashed") return false;
+      if (now->base_rev != entry_.base_rev) return false;
+      const std::int64_t sending_rev = entry_.sending_rev;
+      entry_ = *now;
+      entry_.sending_rev = sending_rev;
     }
     entry_.state = "sending";
     TRY(pass_.ledger.put(entry_));
@@ -236,7 +242,7 @@ class Update {
     TRY(put_back());
     if (answer.error.code == Code::limit) {
       pass_.report.full = true;
-      return refuse(pass_, entry_, page_, answer.error.message);
+      return refuse(pass_, entry_, page_, answer.error.message, limits::notion_full_time);
     }
     if (answer.status == 404) {
       TRY(gone());
@@ -255,7 +261,7 @@ class Update {
     const Marks marks = carried(before_, marks_from(entry_.marks), after_);
     const Reading reading = read_markdown(markdown, local, marks, fresh);
     entry_.edited_ms = pass_.minute();
-    entry_.checked_ms = pass_.now();
+    entry_.checked_ms = pass_.there();
     if (reading.same) {
       entry_.verified = true;
       entry_.marks = marks_text(reading.marks);

@@ -75,13 +75,18 @@ CloudModel::CloudModel(CloudOptions options, net::Endpoint endpoint, net::Client
 
 Info CloudModel::info() const {
   const bool anthropic = options_.dialect == msg::Dialect::anthropic;
-  return {options_.name, anthropic ? "anthropic" : "openai",
-          options_.model + " at " + endpoint_.host_port(), options_.context};
+  Info info{options_.name, anthropic ? "anthropic" : "openai",
+            options_.model + " at " + endpoint_.host_port(), options_.context};
+  info.elsewhere = true;
+  info.sees = true;
+  info.prices = options_.prices;
+  return info;
 }
 
-net::ServiceRequest CloudModel::service_request(const std::string& key,
+net::ServiceRequest CloudModel::service_request(const std::string& key, const Request& asked,
                                                 std::string_view body) const {
   net::ServiceRequest request{endpoint_, ""};
+  request.why = {"model", options_.name, asked.turn, asked.pages};
   request.body = body;
   request.secret = !key.empty();
   request.headers = {{"content-type", "application/json"}, {"accept", "text/event-stream"}};
@@ -137,7 +142,7 @@ Result<Response> CloudModel::generate(const Request& request, const Sink& sink,
     log::debug("model", "{}: {} at {}: {}", options_.name, msg::lost_name(loss.what), loss.where,
                loss.why);
   }
-  const net::ServiceRequest service = service_request(key, written.body);
+  const net::ServiceRequest service = service_request(key, request, written.body);
   Attempt attempt{sink, written.names};
   for (int next = 1;; ++next) {
     const Status asked = ask(service, attempt, stop);
@@ -153,6 +158,7 @@ Result<Response> CloudModel::generate(const Request& request, const Sink& sink,
     const auto wait = wait_before(next, attempt.asked_wait, luck());
     if (attempt.shown || !again || !wait) {
       error.message = options_.name + ": " + error.message;
+      if (attempt.asked_wait) error.retry_after_ms = attempt.asked_wait->count();
       return pass(std::move(error));
     }
     log::info("model", "{}: asked again in {} ms: {}", options_.name, wait->count(), error.message);
@@ -172,7 +178,7 @@ Result<Response> CloudModel::finish(Attempt& attempt, bool cancelled) const {
   }
   response.stop = cancelled ? StopReason::cancelled : stop_reason_of(answer.stop);
   response.stopped_by = answer.stop_sequence;
-  response.usage = usage_of(answer.usage, options_.prices);
+  response.usage = usage_of(answer.usage, options_.prices.value_or(Prices{}));
   response.timings.ttft_ms = attempt.ttft_ms;
   response.timings.total_ms = ms_since(attempt.start);
   const double writing = response.timings.total_ms - attempt.ttft_ms;

@@ -22,8 +22,8 @@ struct CloudOptions {
   std::string model;  // the name that the server knows
   config::Secret api_key;
   std::int64_t context = 0;
-  double temperature = 0.0;  // 0: the server's own
-  Prices prices;
+  double temperature = 0.0;      // 0: the server's own
+  std::optional<Prices> prices;  // nothing: unknown
 };
 
 class CloudModel : public Model {
@@ -44,7 +44,8 @@ class CloudModel : public Model {
   struct Attempt;
   CloudModel(CloudOptions options, net::Endpoint endpoint, net::Client& client);
   Status ask(const net::ServiceRequest& request, Attempt& attempt, std::stop_token stop);
-  net::ServiceRequest service_request(const std::string& key, std::string_view body) const;
+  net::ServiceRequest service_request(const std::string& key, const Request& request,
+                                      std::string_view body) const;
   Result<Response> finish(Attempt& attempt, bool cancelled) const;
 
   CloudOptions options_;

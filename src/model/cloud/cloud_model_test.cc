@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "model/cloud/prices.h"
 #include "model/cloud/retry.h"
 #include "msg/raw.h"
 #include "net/test_server.h"

@@ -2,15 +2,10 @@
 
 #include "base/hash.h"
 #include "base/limits.h"
+#include "model/cloud/prices.h"
 
 namespace keel::model {
 namespace {
-
-// Of the price for input, by the providers' pages of 2026; servers without a cache report no
-// tokens.
-constexpr double anthropic_read_factor = 0.1;
-constexpr double anthropic_write_factor = 1.25;
-constexpr double openai_read_factor = 0.5;
 
 void mark(msg::Item& item) {
   for (auto block = item.blocks.rbegin(); block != item.blocks.rend(); ++block) {
@@ -32,20 +27,6 @@ void mark(msg::Item& item) {
 }
 
 }  // namespace
-
-Prices prices_for(msg::Dialect dialect, double in, double out) {
-  const bool anthropic = dialect == msg::Dialect::anthropic;
-  return {in, out, in * (anthropic ? anthropic_read_factor : openai_read_factor),
-          anthropic ? in * anthropic_write_factor : in};
-}
-
-double cost_usd(const msg::TokenUsage& usage, const Prices& prices) {
-  const auto price = [](std::int64_t tokens, double usd) {
-    return static_cast<double>(tokens) * usd / 1e6;
-  };
-  return price(usage.input, prices.in) + price(usage.cache_read, prices.cache_read) +
-         price(usage.cache_write, prices.cache_write) + price(usage.output, prices.out);
-}
 
 msg::Conversation conversation_for(const Request& request, const std::string& model) {
   msg::Conversation c;

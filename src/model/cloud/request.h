@@ -7,18 +7,6 @@
 
 namespace keel::model {
 
-// Prices in USD a million tokens. 0: unknown, and the cost is then said to be 0.
-struct Prices {
-  double in = 0.0;
-  double out = 0.0;
-  double cache_read = 0.0;
-  double cache_write = 0.0;
-};
-// What reading from and writing to the cache cost in this dialect, from the two prices of
-// keel.toml.
-Prices prices_for(msg::Dialect dialect, double in, double out);
-double cost_usd(const msg::TokenUsage& usage, const Prices& prices);
-
 // `model`: the name that the server knows.
 msg::Conversation conversation_for(const Request& request, const std::string& model);
 // Anthropic caches a prompt up to marked blocks. Marks: the end of the tools and rules, which never

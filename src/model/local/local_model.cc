@@ -405,6 +405,10 @@ void LocalModel::rest() {
   state_->rest_if_asked();
 }
 
+model::Readiness LocalModel::readiness() const {
+  return {stats().pid > 0, state_->schedule.in_use()};
+}
+
 model::Info LocalModel::info() const {
   const std::lock_guard lock(state_->facts_mutex);
   return state_->info;

@@ -44,6 +44,7 @@ class LocalModel final : public model::Model {
   ~LocalModel() override;
 
   model::Info info() const override;
+  model::Readiness readiness() const override;
   Result<model::Response> generate(const model::Request& request, const model::Sink& sink,
                                    std::stop_token stop) override;
   Status prepare(const model::Request& request, const model::Sink& sink,

@@ -120,6 +120,7 @@ std::string size_words(const net::Download& answer, std::uint64_t linked, std::u
 net::DownloadRequest Hub::request(Span span, const std::string& validator) const {
   net::DownloadRequest request;
   request.url = source_.url;
+  request.why.subject = source_.name;
   if (source_.on_hub) request.bearer = token_;
   request.headers.push_back("Accept-Encoding: identity");
   request.headers.push_back(fmt::format("Range: bytes={}-{}", span.begin, span.end - 1));

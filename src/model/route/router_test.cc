@@ -1,4 +1,4 @@
-#include "model/router.h"
+#include "model/route/router.h"
 
 #include <gtest/gtest.h>
 
@@ -7,24 +7,36 @@
 namespace keel::model {
 namespace {
 
+const SystemClock clock;
+
+Needs wish(const std::string& name) {
+  Needs needs;
+  needs.wish = name;
+  return needs;
+}
+
 std::unique_ptr<Model> scripted(const std::string& name) {
   return MUST(ScriptModel::from_text({name, "", 0}, R"({"text": "hello", "repeat": true})"));
 }
 
 TEST(Router, AWishComesBeforeTheModelInUseAndThatBeforeTheDefault) {
-  Router router;
+  Router first(clock);
+  first.add(scripted("a"));
+  first.add(scripted("b"));
+  EXPECT_EQ(MUST(first.choose({})).name, "a");  // the first, where nothing is set
+  config::RouteConfig route;
+  route.default_model = "b";
+  Router router(clock, route);
   router.add(scripted("a"));
   router.add(scripted("b"));
   router.add(scripted("c"));
-  EXPECT_EQ(MUST(router.choose("")).name, "a");  // the first, where nothing is set
-  router.set_default("b");
-  Choice choice = MUST(router.choose(""));
+  Choice choice = MUST(router.choose({}));
   EXPECT_EQ(choice.name, "b");
   EXPECT_EQ(choice.rule, "default");
   ASSERT_TRUE(router.use("c"));
-  EXPECT_EQ(MUST(router.choose("")).rule, "in-use");
+  EXPECT_EQ(MUST(router.choose({})).rule, "in-use");
   EXPECT_EQ(router.current(), "c");
-  choice = MUST(router.choose("a"));
+  choice = MUST(router.choose(wish("a")));
   EXPECT_EQ(choice.name, "a");
   EXPECT_EQ(choice.rule, "explicit");
   EXPECT_FALSE(choice.reason.empty());
@@ -33,7 +45,7 @@ TEST(Router, AWishComesBeforeTheModelInUseAndThatBeforeTheDefault) {
 }
 
 TEST(Router, AnUnknownNameSaysWhichThereAreAndChangesNothing) {
-  Router router;
+  Router router(clock);
   router.add(scripted("qwen"));
   router.add(scripted("smol"));
   Status used = router.use("qwem");
@@ -42,11 +54,11 @@ TEST(Router, AnUnknownNameSaysWhichThereAreAndChangesNothing) {
   EXPECT_NE(used.error().hint.find("Did you mean qwen?"), std::string::npos);
   EXPECT_NE(used.error().hint.find("smol"), std::string::npos);
   EXPECT_EQ(router.current(), "qwen");
-  EXPECT_FALSE(router.choose("other"));
+  EXPECT_FALSE(router.choose(wish("other")));
 }
 
 TEST(Router, AModelThatCameLaterIsMadeWhenItIsUsed) {
-  Router router;
+  Router router(clock);
   router.add(scripted("old"));
   int made = 0;
   router.set_maker([&](const std::string& name) -> Result<std::unique_ptr<Model>> {
@@ -85,7 +97,7 @@ class RestingModel final : public Model {
 };
 
 TEST(Router, TheModelThatIsLeftRests) {
-  Router router;
+  Router router(clock);
   int first = 0;
   int second = 0;
   router.add(std::make_unique<RestingModel>("first", first));
@@ -99,14 +111,15 @@ TEST(Router, TheModelThatIsLeftRests) {
 }
 
 TEST(Router, WithoutModelsTheErrorSaysWhatToDo) {
-  Router router;
+  Router router(clock);
   EXPECT_EQ(router.current(), "");
-  Result<Choice> choice = router.choose("");
+  Result<Choice> choice = router.choose({});
   ASSERT_FALSE(choice);
   EXPECT_EQ(choice.error().code, Code::config);
   EXPECT_FALSE(choice.error().hint.empty());
-  router.set_default("gone");
-  EXPECT_FALSE(router.choose(""));
+  config::RouteConfig route;
+  route.default_model = "gone";
+  EXPECT_FALSE(Router(clock, route).choose({}));
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "gateway/api/access.h"
+#include "gateway/door/access.h"
 
 #include <netinet/in.h>
 

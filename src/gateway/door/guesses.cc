@@ -1,4 +1,4 @@
-#include "gateway/api/guesses.h"
+#include "gateway/door/guesses.h"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "gateway/api/access.h"
+#include "gateway/door/access.h"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>

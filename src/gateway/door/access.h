@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "gateway/api/guesses.h"
-#include "gateway/api/token.h"
+#include "gateway/door/guesses.h"
+#include "gateway/door/token.h"
 #include "net/http/message.h"
 
 namespace keel::api {

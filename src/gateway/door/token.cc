@@ -1,4 +1,4 @@
-#include "gateway/api/token.h"
+#include "gateway/door/token.h"
 
 #include <algorithm>
 #include <cerrno>

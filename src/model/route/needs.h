@@ -1,0 +1,21 @@
+// What an answer needs, read off the request by plain signs that can be named; no model is asked.
+// Pure functions.
+#pragma once
+
+#include <string_view>
+
+#include "model/model.h"
+#include "model/route/decide.h"
+
+namespace keel::model {
+
+// Tools, length, images, and whether the newest words are about code. The rest is the caller's.
+Needs needs_of(const Request& request);
+
+// A fenced block, lines that end or begin as code does, or words that only programs and their
+// makers use, at least two of them.
+bool is_about_code(std::string_view text);
+
+std::int64_t bytes_of(const Request& request);
+
+}  // namespace keel::model
