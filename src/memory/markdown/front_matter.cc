@@ -40,6 +40,12 @@ std::string normal_lines(std::string_view text) {
   return out;
 }
 
+// Years of four digits, which can be written again.
+std::optional<WallMs> in_range(WallMs ms) {
+  constexpr WallMs kFirst = -62'135'596'800'000, kLast = 253'402'300'799'999;
+  return ms >= kFirst && ms <= kLast ? std::optional<WallMs>(ms) : std::nullopt;
+}
+
 // Reads digits and moves past them; nothing if there are not from `least` to `most` of them.
 std::optional<std::int64_t> number_at(std::string_view text, std::size_t& at, std::size_t least,
                                       std::size_t most) {
@@ -184,12 +190,12 @@ void FrontMatter::put(std::string_view key, std::string source) {
 
 void FrontMatter::set(std::string_view key, std::string_view value) {
   if (value.empty()) return erase(key);
-  put(key, std::string(key) + ": " + yaml::scalar_text(value) + "\n");
+  put(key, yaml::key_text(key) + ": " + yaml::scalar_text(value) + "\n");
 }
 
 void FrontMatter::set_list(std::string_view key, const std::vector<std::string>& values) {
   if (values.empty()) return erase(key);
-  std::string source = std::string(key) + ":\n";
+  std::string source = yaml::key_text(key) + ":\n";
   for (const std::string& value : values) source += "  - " + yaml::scalar_text(value) + "\n";
   put(key, std::move(source));
 }
@@ -316,7 +322,7 @@ std::optional<WallMs> time_of(std::string_view raw) {
   WallMs ms = std::chrono::duration_cast<std::chrono::milliseconds>(
                   std::chrono::sys_days(date).time_since_epoch())
                   .count();
-  if (at == text.size()) return ms;
+  if (at == text.size()) return in_range(ms);
   if (!skip(text, at, "Tt ")) return std::nullopt;
   while (skip(text, at, " ")) {
   }
@@ -324,7 +330,7 @@ std::optional<WallMs> time_of(std::string_view raw) {
   if (!clock) return std::nullopt;
   const auto zone = zone_at(text, at);
   if (!zone || at != text.size()) return std::nullopt;
-  return ms + *clock - *zone;
+  return in_range(ms + *clock - *zone);
 }
 
 std::string time_text(WallMs ms) {

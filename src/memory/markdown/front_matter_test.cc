@@ -80,6 +80,9 @@ TEST(FrontMatter, WhatIsNotChangedStaysByteForByte) {
   EXPECT_EQ(document_text(document.front, document.body),
             "---\n# who\ntitle: \"B: c\"\nnested:\n  deep:\n    - {x: [1, 2]}\n\ncssclass: wide\n"
             "tags:\n  - a\n  - \"#b\"\n  - c d\nrev: \"2\"\n---\n\nBody\n");
+  document.front.set("a: b", "c");
+  EXPECT_EQ(document.front.source("a: b"), "\"a: b\": c\n");
+  document.front.erase("a: b");
   document.front.erase("TAGS");
   document.front.set("title", "");
   EXPECT_THAT(document.front.keys(), ElementsAre("nested", "cssclass", "rev"));
@@ -149,8 +152,9 @@ TEST(FrontMatter, TimesInEveryFormThatPeopleWrite) {
   EXPECT_EQ(time_of("1683554160250"), 1683554160250);
   EXPECT_EQ(time_of(time_text(1683554160007)), 1683554160007);
   EXPECT_EQ(time_of(time_text(-1)), -1);
-  for (const char* none : {"", "May 8", "2023-13-01", "2023-02-30", "2023-05-08T25:00", "12",
-                           "2023-05-08x", "2023-05-08T13:56:00+99:00", "99999999999999"})
+  for (const char* none :
+       {"", "May 8", "2023-13-01", "2023-02-30", "2023-05-08T25:00", "12", "2023-05-08x",
+        "2023-05-08T13:56:00+99:00", "99999999999999", "0000-01-01"})
     EXPECT_EQ(time_of(none), std::nullopt) << none;
 }
 

@@ -155,7 +155,7 @@ class Reader {
       for (const std::string_view part :
            scalar ? split(text, ' ') : std::vector<std::string_view>{text}) {
         std::string_view name = trim(part);
-        if (tags && name.starts_with('#')) name.remove_prefix(1);
+        while (tags && name.starts_with('#')) name = trim(name.substr(1));
         if (!name.empty()) out.emplace_back(name);
       }
     }

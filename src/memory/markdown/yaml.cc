@@ -209,6 +209,12 @@ std::string key_of(std::string_view line) {
   return {};
 }
 
+std::string key_text(std::string_view key) {
+  const std::string plain(key);
+  if (key_of(plain + ":") == plain) return plain;
+  return "\"" + replace_all(replace_all(plain, "\\", "\\\\"), "\"", "\\\"") + "\"";
+}
+
 bool continues(std::string_view line) {
   return line.empty() || is_space(line[0]) || is_item(trim(line));
 }

@@ -10,6 +10,8 @@ namespace keel::memory::yaml {
 
 // The key of a line `key: value`, without quotes; empty if the line is none.
 std::string key_of(std::string_view line);
+// A key in the form that key_of() reads, in quotes where it must be.
+std::string key_text(std::string_view key);
 // Whether a line belongs to the property before it: indented, blank, or an item of a list.
 bool continues(std::string_view line);
 bool is_remark(std::string_view line);  // a comment or blank
