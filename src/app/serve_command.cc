@@ -72,6 +72,7 @@ Result<std::unique_ptr<api::Surface>> open_surface(const config::Config& config,
   if (config.listen.empty()) return std::unique_ptr<api::Surface>();
   api::SurfaceOptions options{config.listen, config.listen_names, config.token_path(),
                               config.listen_plain, config.any_model};
+  options.answers_at_once = config.answers_at_once;
   options.usage = &assembly.usage();
   options.more_metrics = [&ledger = assembly.ledger()] { return ledger.metrics(); };
   Result<std::unique_ptr<api::Surface>> surface =

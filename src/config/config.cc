@@ -25,7 +25,8 @@ const std::vector<Key> agent_keys{{"name", Type::text}};
 const std::vector<Key> gateway_keys{{"listen", Type::text},
                                     {"hosts", Type::texts},
                                     {"plain_http", Type::boolean},
-                                    {"any_model", Type::boolean}};
+                                    {"any_model", Type::boolean},
+                                    {"answers_at_once", Type::integer}};
 const std::vector<Key> files_keys{{"allow", Type::texts}};
 const std::vector<Key> net_keys{{"allow_private", Type::texts}};
 const std::vector<Key> hub_keys{{"base_url", Type::url}, {"token", Type::secret}};
@@ -223,6 +224,8 @@ void read_gateway(Reader& reader, const toml::table& root, Config& config) {
   }
   config.listen_plain = reader.boolean(*gateway, "plain_http", false);
   config.any_model = reader.boolean(*gateway, "any_model", false);
+  config.answers_at_once =
+      reader.integer(*gateway, "answers_at_once", 0, 0, std::int64_t{limits::key_streams});
 }
 
 void read_notion(Reader& reader, const toml::table& root, Config& config) {

@@ -98,6 +98,7 @@ struct Config {
   std::vector<std::string> listen_names;  // hosts: other host:port pairs it is reached by
   bool listen_plain = false;              // plain_http: beyond this machine, without TLS
   bool any_model = false;                 // models nobody has heard of mean the default one
+  std::int64_t answers_at_once = 0;       // for one token; 0: no bound
   std::vector<ModelConfig> models;
   RouteConfig route;
   std::vector<std::string>

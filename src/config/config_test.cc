@@ -199,6 +199,12 @@ TEST(Config, a_route_to_no_model_is_refused) {
             std::string::npos);
 }
 
+TEST(Config, how_many_answers_a_program_gets_at_once_is_bounded) {
+  EXPECT_EQ(MUST(parsed("[gateway]\nanswers_at_once = 4\n")).answers_at_once, 4);
+  EXPECT_EQ(MUST(parsed("")).answers_at_once, 0);
+  EXPECT_NE(problem("[gateway]\nanswers_at_once = 65\n").find("between"), std::string::npos);
+}
+
 TEST(Config, rules_budgets_and_private_names_reach_their_place) {
   const std::string models =
       "[[model]]\nname = 'small'\nkind = 'local'\npath = 'x'\n"

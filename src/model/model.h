@@ -11,14 +11,18 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
 #include "base/result.h"
 #include "msg/conversation.h"
+#include "msg/params.h"
 
 namespace keel::model {
 
@@ -48,6 +52,17 @@ struct Prices {
   bool free() const { return in == 0 && out == 0 && cache_read == 0 && cache_write == 0; }
 };
 
+// A program's own request, for models of other machines: they are sent what it sent, where they
+// speak its dialect byte for byte, and not what a local model would make of it.
+struct Outside {
+  msg::Conversation conversation;
+  std::vector<std::pair<std::string, std::string>> headers;  // of the dialect, to be passed on
+  msg::Dialect dialect = msg::Dialect::none;
+  // Takes the bytes of a streamed answer in this dialect, each time before the events that are in
+  // them go to the sink. False: no more bytes are wanted, the events are. Empty: only events.
+  std::function<bool(std::string_view bytes)> relay;
+};
+
 struct Request {
   std::string
       conversation;  // key of what may be reused from earlier requests (the engine's KV cache)
@@ -64,6 +79,7 @@ struct Request {
   int max_tokens = 1024;
   std::vector<std::string> stops;  // the answer's text ends before the first of these
   Sampling sampling;
+  std::shared_ptr<const Outside> outside;  // none: the agent's own request
   // For the ledger of what leaves the machine, if this does.
   std::string turn;
   std::vector<std::string> pages;  // ids of memory pages that are in `items`
@@ -122,7 +138,8 @@ struct Info {
   std::int64_t context = 0;  // tokens; 0 if there is no bound
   bool elsewhere = false;    // another machine runs it: what it is asked leaves this one
   bool sees = false;         // images can be shown to it
-  std::optional<Prices> prices = Prices{};  // nothing: it costs, nobody knows how much
+  msg::Dialect dialect = msg::Dialect::none;  // in which it is asked, if it is elsewhere
+  std::optional<Prices> prices = Prices{};    // nothing: it costs, nobody knows how much
 };
 
 // Whether it can begin at once.

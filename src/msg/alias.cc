@@ -68,6 +68,12 @@ std::string ToolNames::alias(std::string_view space, std::string_view name) {
   return alias;
 }
 
+bool ToolNames::renames() const {
+  return std::any_of(originals_.begin(), originals_.end(), [](const auto& entry) {
+    return !entry.second.space.empty() || entry.second.name != entry.first;
+  });
+}
+
 ToolName ToolNames::original(std::string_view alias) const {
   const auto it = originals_.find(alias);
   return it == originals_.end() ? ToolName{"", std::string(alias)} : it->second;

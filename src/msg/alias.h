@@ -33,6 +33,8 @@ class ToolNames {
   std::string alias(std::string_view space, std::string_view name);
   // What was given for an alias; the alias itself if it was never given.
   ToolName original(std::string_view alias) const;
+  // Whether any alias is another word than the tool's own name.
+  bool renames() const;
 
  private:
   bool flat_;

@@ -393,6 +393,26 @@ class CurlTest(ApiHome):
                                        base + "/v1/messages").split("\r\n")[0])
 
 
+class BoundTest(ApiHome):
+    def test_a_token_gets_so_many_answers_at_once(self):
+        daemon = self.daemon({"text": "slow", "first_delay_ms": 2000, "repeat": True},
+                             gateway="answers_at_once = 2")
+        running = [threading.Thread(target=self.post, args=("/v1/messages", messages(str(n))))
+                   for n in range(2)]
+        for thread in running:
+            thread.start()
+        time.sleep(0.5)
+        answer = self.open("POST", "/v1/messages", messages("third"))
+        self.assertEqual(answer.status, 429)
+        self.assertGreaterEqual(int(answer.headers["retry-after"]), 1)
+        self.assertEqual(json.loads(answer.read())["error"]["type"], "rate_limit_error")
+        self.assertEqual(self.ask("GET", "/v1/models")[0], 200)
+        for thread in running:
+            thread.join(CALM)
+        self.post("/v1/messages", messages("third"))
+        self.end(daemon)
+
+
 class JoinTest(ApiHome):
     def test_the_same_request_at_the_same_time_is_answered_once(self):
         # The line is used once: a second call would find none.

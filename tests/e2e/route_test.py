@@ -337,5 +337,107 @@ class UsageTest(RouteHome):
         self.assertTrue(row["error"])
 
 
+class PassThroughTest(RouteHome):
+    """A program of one dialect that asks a cloud of the same: what it sends and gets is its own."""
+
+    maxDiff = None
+
+    thought = {"type": "thinking", "thinking": "hm  \u00e9", "signature": "c2lnbmVkIGVsc2V3aGU="}
+    blocks = [{"type": "text", "text": "rules", "cache_control": {"type": "ephemeral"}},
+              {"type": "text", "text": "What is this?"},
+              {"type": "image", "source": {"type": "base64", "media_type": "image/png",
+                                           "data": "iVBORw0KGgo="}},
+              {"cache_control": {"type": "ephemeral", "ttl": "1h"}, "type": "text", "text": "more"}]
+    tool = {"name": "Read", "description": "x", "input_schema": {
+        "type": "object", "$schema": "s", "properties": {"n": {"type": "number", "default": 1.0}}}}
+
+    def request(self, **more):
+        return {"model": "big", "max_tokens": 2000, "system": [self.blocks[0]],
+                "tools": [self.tool], "metadata": {"user_id": "u"},
+                "thinking": {"type": "enabled", "budget_tokens": 1024},
+                "messages": [
+                    {"role": "user", "content": [self.blocks[1], self.blocks[2]]},
+                    {"role": "assistant", "content": [
+                        self.thought, {"type": "tool_use", "id": "toolu_1", "name": "Read",
+                                       "input": {"n": 1.0}}]},
+                    {"role": "user", "content": [
+                        {"type": "tool_result", "tool_use_id": "toolu_1", "content": "ok"},
+                        self.blocks[3]]}], **more}
+
+    def test_what_a_program_sends_arrives_block_by_block_as_it_was(self):
+        self.world(lambda body, n: HELLO)
+        self.daemon_ready()
+        answer = self.open("POST", "/v1/messages", self.request(stream=True),
+                           anthropic_beta="some-beta-1")
+        streamed = answer.read()
+        self.assertEqual(answer.status, 200, streamed)
+        self.assertEqual(streamed, self.upstream.sent)
+        sent, raw = self.upstream.bodies[0], self.upstream.raw[0]
+        self.assertEqual(sent, {**self.request(stream=True), "model": "claude-of-the-test"})
+        for part in (*self.blocks, self.thought, self.tool):
+            self.assertIn(json.dumps(part), raw)
+        self.assertEqual(self.upstream.headers[0].get("anthropic-beta"), "some-beta-1")
+        self.assertEqual(self.upstream.headers[0].get("x-api-key"), "sk-very-secret-key")
+        self.assertNotIn(self.token, raw + str(self.upstream.headers))
+        usage = self.usage()["models"][0]
+        self.assertEqual((usage["model"], usage["prompt_tokens"]), ("big", 100))
+        self.assertAlmostEqual(usage["cost_usd"], 0.002)
+
+    def test_without_a_stream_it_is_one_answer(self):
+        self.world(lambda body, n: HELLO)
+        self.daemon_ready()
+        answer = self.post("/v1/messages", self.request())
+        self.assertEqual(answer["content"], [{"type": "text", "text": "Hello from afar."}])
+        self.assertIn(json.dumps(self.thought), self.upstream.raw[0])
+
+    def test_other_dialects_are_translated(self):
+        self.world(lambda body, n: HELLO, model="")
+        self.daemon_ready()
+        answer = self.post("/v1/chat/completions", {
+            "model": "big", "messages": [{"role": "user", "content": "Hi"}]})
+        self.assertEqual(answer["choices"][0]["message"]["content"], "Hello from afar.")
+        text = "".join(data["choices"][0]["delta"].get("content") or ""
+                       for _, data in self.events("/v1/chat/completions", {
+                           "model": "big", "messages": [{"role": "user", "content": "Hi"}]})
+                       if data != "[DONE]" and data["choices"])
+        self.assertEqual(text, "Hello from afar.")
+
+    def test_a_stream_that_breaks_off_ends_in_an_error(self):
+        self.world(lambda body, n: {"text": "It beg", "breaks": True})
+        self.daemon_ready()
+        events = self.events("/v1/messages", messages(model="big"))
+        names = [event for event, _ in events]
+        self.assertEqual(names.count("message_start"), 1)
+        self.assertIn("content_block_delta", names)
+        self.assertEqual(names[-1], "error")
+
+    def test_one_that_fails_before_a_word_falls_back_in_the_clients_dialect(self):
+        self.world(lambda body, n: {"status": 401, "error": "no", "type": "authentication_error"})
+        self.daemon_ready()
+        events = self.events("/v1/messages", messages(model="big"))
+        text = "".join(data["delta"].get("text", "") for event, data in events
+                       if event == "content_block_delta")
+        self.assertEqual(text, "Hello from here.")
+        self.assertEqual(events[-1][0], "message_stop")
+
+    def test_openai_streams_pass_too(self):
+        self.world(lambda body, n: HELLO)
+        config = (self.home / "keel.toml").read_text()
+        self.config(config + f'''
+[[model]]
+name = "wide"
+kind = "openai"
+model = "gpt-of-the-test"
+base_url = "{self.upstream.url}/v1"
+price_in = 0
+''')
+        self.daemon_ready()
+        answer = self.open("POST", "/v1/chat/completions", {
+            "model": "wide", "stream": True, "stream_options": {"include_usage": True},
+            "messages": [{"role": "user", "content": "Hi"}]})
+        self.assertEqual(answer.read(), self.upstream.sent)
+        self.assertEqual(self.upstream.bodies[0]["model"], "gpt-of-the-test")
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -55,9 +55,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self):
         upstream = self.server.upstream
-        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        raw = self.rfile.read(int(self.headers["content-length"]))
+        body = json.loads(raw)
         with upstream.lock:
             upstream.bodies.append(body)
+            upstream.raw.append(raw.decode())
+            upstream.headers.append(dict(self.headers))
             number = len(upstream.bodies)
         answer = upstream.say(body, number)
         if answer.get("wait"):
@@ -85,13 +88,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         if self.path.endswith("/messages"):
             for event, data in anthropic_stream(answer):
-                self.wfile.write(
+                self.write(
                     f"event: {event}\ndata: {json.dumps({'type': event, **data})}\n\n".encode())
-                self.wfile.flush()
         else:
             for data in openai_stream(answer):
-                self.wfile.write(f"data: {json.dumps(data)}\n\n".encode())
-            self.wfile.write(b"data: [DONE]\n\n")
+                self.write(f"data: {json.dumps(data)}\n\n".encode())
+            self.write(b"data: [DONE]\n\n")
+
+    def write(self, data):
+        self.server.upstream.sent += data
+        self.wfile.write(data)
+        self.wfile.flush()
 
 
 class Upstream:
@@ -99,7 +106,10 @@ class Upstream:
 
     def __init__(self, say):
         self.say = say
-        self.bodies = []
+        self.bodies = []  # of the requests, read
+        self.raw = []  # and as they came
+        self.headers = []
+        self.sent = b""  # of all streams
         self.lock = threading.Lock()
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True

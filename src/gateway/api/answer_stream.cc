@@ -112,7 +112,8 @@ msg::StreamEvents AnswerEvents::take() {
 
 LiveAnswer::LiveAnswer(AnswerOptions options, std::unique_ptr<msg::StreamWriter> writer,
                        http::Headers headers, http::Responder responder)
-    : events_(std::move(options)),
+    : quiet_start_(options.quiet_start),
+      events_(std::move(options)),
       writer_(std::move(writer)),
       headers_(std::move(headers)),
       responder_(std::move(responder)) {}
@@ -124,14 +125,27 @@ void LiveAnswer::expect(std::int64_t prompt_tokens) {
 
 void LiveAnswer::model_event(const model::StreamEvent& event) {
   const std::lock_guard lock(mutex_);
+  if (relayed_) return;
   events_.model_event(event);
   flush(true);
 }
 
+bool LiveAnswer::relay(std::string_view bytes) {
+  const std::lock_guard lock(mutex_);
+  if (stream_ && !relayed_) return false;
+  relayed_ = true;
+  if (!stream_) stream_ = responder_.begin(200, headers_);
+  sent_ = Steady::now();
+  stream_->write(bytes);
+  return true;
+}
+
 void LiveAnswer::finish(const model::Response& response) {
   const std::lock_guard lock(mutex_);
-  events_.finish(response);
-  flush(true);
+  if (!relayed_) {
+    events_.finish(response);
+    flush(true);
+  }
   if (stream_) stream_->end();
 }
 
@@ -149,10 +163,10 @@ void LiveAnswer::ping(Steady::time_point now) {
   const std::unique_lock lock(mutex_, std::try_to_lock);
   if (!lock || closed_) return;  // it is being written to, or was answered otherwise
   if (!stream_) {
-    if (now - made_ < limits::answer_head_time) return;
+    if (quiet_start_ || now - made_ < limits::answer_head_time) return;
     events_.start();
   } else {
-    if (now - sent_ < limits::ping_time) return;
+    if (relayed_ || now - sent_ < limits::ping_time) return;
     events_.sign_of_life();
   }
   flush(false);

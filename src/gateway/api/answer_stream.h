@@ -20,9 +20,10 @@
 namespace keel::api {
 
 struct AnswerOptions {
-  std::string id;        // of the answer: "msg_..."
-  std::string model;     // that answers
-  bool thinking = true;  // the client wants to see thoughts
+  std::string id;            // of the answer: "msg_..."
+  std::string model;         // that answers
+  bool thinking = true;      // the client wants to see thoughts
+  bool quiet_start = false;  // no sign of life before the first word: bytes may be relayed
   std::function<std::string(const std::string& thought)> sign;
   msg::ToolNames names;
   std::set<std::string> custom;  // tools whose calls are one text, in the dialect
@@ -66,6 +67,9 @@ class LiveAnswer {
 
   void expect(std::int64_t prompt_tokens);
   void model_event(const model::StreamEvent& event);
+  // The bytes of an answer that somebody else has written in the client's dialect. From then on
+  // events are not looked at. False if an answer has begun already.
+  bool relay(std::string_view bytes);
   void finish(const model::Response& response);
   // False if nothing was sent yet: the error is then the caller's to answer with, and nothing is
   // sent here any more.
@@ -77,12 +81,14 @@ class LiveAnswer {
   void flush(bool may_wait);
 
   std::mutex mutex_;
+  const bool quiet_start_;
   AnswerEvents events_;
   std::unique_ptr<msg::StreamWriter> writer_;
   const http::Headers headers_;
   http::Responder responder_;
   std::shared_ptr<http::Stream> stream_;
   bool closed_ = false;
+  bool relayed_ = false;
   const Steady::time_point made_ = Steady::now();
   Steady::time_point sent_ = made_;
 };

@@ -91,6 +91,10 @@ struct Endpoints::Call {
   // Whose thoughts are signed: another model may take over before any were shown.
   std::shared_ptr<std::string> signer = std::make_shared<std::string>();
   std::string request_id;
+  std::vector<std::pair<std::string, std::string>> headers;  // that a cloud of the dialect reads
+  // Where the bytes of a streamed answer go that need no writing.
+  std::shared_ptr<std::function<bool(std::string_view)>> relay =
+      std::make_shared<std::function<bool(std::string_view)>>();
   std::string same_as;  // the same for requests that one answer can serve; empty: none other
   msg::AnswerStyle style;
   std::size_t losses = 0;
@@ -126,6 +130,8 @@ Result<Endpoints::Call> Endpoints::prepare(Dialect dialect, const http::Request&
   call.request_id = "req_" + random_hex(kIdBytes);
   call.losses = parsed.losses.size();
   call.conversation = std::move(parsed.conversation);
+  const std::string beta = http::header(request.headers, "anthropic-beta");
+  if (!beta.empty()) call.headers.emplace_back("anthropic-beta", beta);
   call.map.session = http::header(request.headers, "x-claude-code-session-id");
   call.map.secret = options_.secret;
 
@@ -172,12 +178,53 @@ void Endpoints::take(Call& call, model::Choice choice) const {
   call.request = std::move(mapped.request);
   call.request.turn = call.request_id;
   call.losses += mapped.losses.size();
+  if (call.choice.elsewhere) {
+    auto outside = std::make_shared<model::Outside>();
+    outside->conversation = call.conversation;
+    outside->headers = call.headers;
+    outside->dialect = call.dialect;
+    const bool relays = call.params.stream && call.choice.model->info().dialect == call.dialect;
+    if (relays) {
+      outside->relay = [relay = call.relay](std::string_view bytes) { return (*relay)(bytes); };
+    }
+    call.answer.quiet_start = relays;
+    call.request.outside = std::move(outside);
+  }
   // Of the tools alone, so the same whoever answers.
   call.answer.names = std::move(mapped.names);
   call.answer.custom = std::move(mapped.custom);
 }
 
+bool Endpoints::enter(const std::string& key) {
+  const std::lock_guard lock(mutex_);
+  std::int64_t& count = at_once_[key];
+  if (options_.answers_at_once > 0 && count >= options_.answers_at_once) return false;
+  ++count;
+  return true;
+}
+
+void Endpoints::leave(const std::string& key) {
+  const std::lock_guard lock(mutex_);
+  const auto place = at_once_.find(key);
+  if (--place->second == 0) at_once_.erase(place);
+}
+
 void Endpoints::answer(Dialect dialect, const http::Request& request, http::Responder& responder) {
+  // The token itself is nobody's to keep.
+  const std::string key = sha256_hex(http::header(request.headers, "authorization") +
+                                     http::header(request.headers, "x-api-key"));
+  if (!enter(key)) {
+    const msg::ApiError error{msg::Fault::rate,
+                              "this token has " + std::to_string(options_.answers_at_once) +
+                                  " answers at once already ([gateway] answers_at_once)",
+                              kRetryAfterS};
+    return responder.send(error_response(dialect, error));
+  }
+  struct Leave {
+    Endpoints& endpoints;
+    const std::string& key;
+    ~Leave() { endpoints.leave(key); }
+  } const leave{*this, key};
   Result<Call> call = prepare(dialect, request);
   if (!call) return responder.send(error_response(dialect, api_error(call.error(), dialect)));
   if (call->params.stream) {
@@ -276,6 +323,7 @@ void Endpoints::stream(Call& call, http::Responder& responder) {
                     {"x-accel-buffering", "no"},
                     {request_id_name(call.dialect), call.request_id}},
       responder);
+  *call.relay = [live](std::string_view bytes) { return live->relay(bytes); };
   std::list<std::shared_ptr<LiveAnswer>>::iterator place;
   {
     const std::lock_guard lock(mutex_);
@@ -283,7 +331,7 @@ void Endpoints::stream(Call& call, http::Responder& responder) {
     changed_.notify_all();
   }
   // Clients of Anthropic's API look for the size of the prompt where the answer begins.
-  if (call.dialect == Dialect::anthropic) {
+  if (call.dialect == Dialect::anthropic && !call.choice.elsewhere) {
     if (const Result<std::int64_t> tokens = call.choice.model->count(call.request))
       live->expect(*tokens);
   }

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <list>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -29,9 +30,10 @@ http::Response error_response(msg::Dialect dialect, const msg::ApiError& error, 
 class Endpoints {
  public:
   struct Options {
-    bool any_model = false;           // unknown names mean the default model
-    std::string secret;               // of signatures under thoughts
-    account::Usage* usage = nullptr;  // where each answer is recorded; may be none
+    bool any_model = false;            // unknown names mean the default model
+    std::string secret;                // of signatures under thoughts
+    std::int64_t answers_at_once = 0;  // for one token; 0: no bound
+    account::Usage* usage = nullptr;   // where each answer is recorded; may be none
   };
   Endpoints(model::Router& router, Options options);
   ~Endpoints();
@@ -51,6 +53,9 @@ class Endpoints {
   Result<model::Response> generate(Call& call, const model::Sink& sink, std::stop_token stop);
   Result<model::Response> ask(Call& call, const model::Sink& sink, std::stop_token stop);
   void record(const Call& call, const Result<model::Response>& response, double ms);
+  // Whether one more answer may be made for the token that this request shows.
+  bool enter(const std::string& key);
+  void leave(const std::string& key);
   void ping_all(std::stop_token stop);
 
   model::Router& router_;
@@ -65,6 +70,7 @@ class Endpoints {
   mutable std::mutex mutex_;
   std::condition_variable_any changed_;
   std::list<std::shared_ptr<LiveAnswer>> live_;
+  std::map<std::string, std::int64_t> at_once_;  // by token: answers that are being made
   Flights flights_;
   rt::Thread pinger_;
 };

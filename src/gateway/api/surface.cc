@@ -183,8 +183,9 @@ Result<std::unique_ptr<Surface>> Surface::start(model::Router& router, const Clo
                 "safe or a proxy with TLS stands before it.");
   }
   TokenFile token = TRY(TokenFile::open(options.token_path));
-  auto state = std::make_unique<State>(
-      router, Endpoints::Options{options.any_model, token.current(), options.usage});
+  auto state =
+      std::make_unique<State>(router, Endpoints::Options{options.any_model, token.current(),
+                                                         options.answers_at_once, options.usage});
   state->more_metrics = std::move(options.more_metrics);
   State* raw = state.get();
   http::ServerOptions server;

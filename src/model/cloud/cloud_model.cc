@@ -1,5 +1,6 @@
 #include "model/cloud/cloud_model.h"
 
+#include <algorithm>
 #include <random>
 
 #include "base/limits.h"
@@ -34,9 +35,24 @@ struct CloudModel::Attempt {
   msg::Collector collector;
   std::optional<msg::ApiError> error;
   std::optional<std::chrono::milliseconds> asked_wait;
-  bool shown = false;  // something of an answer went to the sink
+  bool shown = false;              // something of an answer went to the sink
+  const Outside* relay = nullptr;  // who wants the bytes themselves
+  std::string held;                // of them, until there is something to show
   Clock::time_point start = Clock::now();
   double ttft_ms = 0.0;
+
+  // The bytes of an attempt that shows nothing are never handed on: it may be repeated.
+  void pass_on(std::string_view bytes, const msg::StreamEvents& events, bool whole) {
+    if (relay == nullptr) return;
+    held += bytes;
+    const bool shows = std::any_of(events.begin(), events.end(), [](const msg::StreamEvent& event) {
+      return std::holds_alternative<msg::Delta>(event) ||
+             std::holds_alternative<msg::BlockOpen>(event);
+    });
+    if (!shown && !shows && !whole) return;
+    if (!held.empty() && !relay->relay(held)) relay = nullptr;
+    held.clear();
+  }
 
   void take(msg::StreamEvents events) {
     for (msg::StreamEvent& event : events) {
@@ -79,6 +95,7 @@ Info CloudModel::info() const {
             options_.model + " at " + endpoint_.host_port(), options_.context};
   info.elsewhere = true;
   info.sees = true;
+  info.dialect = options_.dialect;
   info.prices = options_.prices;
   return info;
 }
@@ -101,6 +118,10 @@ net::ServiceRequest CloudModel::service_request(const std::string& key, const Re
     request.path = version + (chat ? "/chat/completions" : "/responses");
     if (!key.empty()) request.headers.emplace_back("authorization", "Bearer " + key);
   }
+  if (asked.outside && asked.outside->dialect == options_.dialect) {
+    request.headers.insert(request.headers.end(), asked.outside->headers.begin(),
+                           asked.outside->headers.end());
+  }
   // A server that reads a long prompt says nothing until it has.
   request.first_byte_time = limits::cloud_first_byte_time;
   request.idle_time = limits::cloud_idle_time;
@@ -112,9 +133,12 @@ Status CloudModel::ask(const net::ServiceRequest& request, Attempt& attempt, std
   attempt.collector = {};
   attempt.error.reset();
   attempt.asked_wait.reset();
+  attempt.held.clear();
   net::ServiceSink sink;
   sink.body = [&](std::string_view bytes) {
-    attempt.take(attempt.reader->feed(bytes));
+    msg::StreamEvents events = attempt.reader->feed(bytes);
+    attempt.pass_on(bytes, events, false);
+    attempt.take(std::move(events));
     return !attempt.reader->ended();
   };
   const net::ServiceAnswer answer = TRY(client_.service(request, sink, stop));
@@ -125,6 +149,7 @@ Status CloudModel::ask(const net::ServiceRequest& request, Attempt& attempt, std
   }
   attempt.take(attempt.reader->finish());
   attempt.error = attempt.collector.error();
+  if (!attempt.error && attempt.collector.ended()) attempt.pass_on({}, {}, true);
   return {};
 }
 
@@ -132,10 +157,13 @@ Result<Response> CloudModel::generate(const Request& request, const Sink& sink,
                                       std::stop_token stop) {
   const std::string key = options_.api_key.empty() ? "" : TRY(options_.api_key.resolve());
   msg::Conversation conversation = conversation_for(request, options_.model);
-  if (options_.temperature > 0) conversation.params.temperature = options_.temperature;
-  if (options_.dialect == msg::Dialect::anthropic) mark_for_cache(conversation);
+  if (!request.outside) {
+    if (options_.temperature > 0) conversation.params.temperature = options_.temperature;
+    if (options_.dialect == msg::Dialect::anthropic) mark_for_cache(conversation);
+  }
   msg::Target target;
-  target.inline_system = false;
+  // Who sends such notes to this API has asked for it with a header, which is passed on.
+  target.inline_system = request.outside && request.outside->dialect == options_.dialect;
   target.old_max_tokens = endpoint_.host_port().find("openai.com") == std::string::npos;
   const msg::Written written = msg::write_request(options_.dialect, conversation, target);
   for (const msg::Loss& loss : written.losses) {
@@ -144,6 +172,9 @@ Result<Response> CloudModel::generate(const Request& request, const Sink& sink,
   }
   const net::ServiceRequest service = service_request(key, request, written.body);
   Attempt attempt{sink, written.names};
+  const bool relays = request.outside && request.outside->relay && !written.names.renames() &&
+                      request.outside->dialect == options_.dialect;
+  if (relays) attempt.relay = request.outside.get();
   for (int next = 1;; ++next) {
     const Status asked = ask(service, attempt, stop);
     if (stop.stop_requested()) return finish(attempt, true);
@@ -178,7 +209,13 @@ Result<Response> CloudModel::finish(Attempt& attempt, bool cancelled) const {
   }
   response.stop = cancelled ? StopReason::cancelled : stop_reason_of(answer.stop);
   response.stopped_by = answer.stop_sequence;
-  response.usage = usage_of(answer.usage, options_.prices.value_or(Prices{}));
+  msg::TokenUsage usage = answer.usage;
+  if (cancelled) {
+    // The service says how much it wrote when it ends; it is paid for what it wrote by now.
+    const auto bytes = static_cast<std::int64_t>(msg::plain_text(answer.item).size());
+    usage.output = std::max(usage.output, bytes / limits::route_bytes_per_token);
+  }
+  response.usage = usage_of(usage, options_.prices.value_or(Prices{}));
   response.timings.ttft_ms = attempt.ttft_ms;
   response.timings.total_ms = ms_since(attempt.start);
   const double writing = response.timings.total_ms - attempt.ttft_ms;

@@ -29,6 +29,13 @@ void mark(msg::Item& item) {
 }  // namespace
 
 msg::Conversation conversation_for(const Request& request, const std::string& model) {
+  if (request.outside) {
+    msg::Conversation own = request.outside->conversation;
+    own.params.model = model;
+    own.params.stream = true;
+    own.params.stream_usage = true;
+    return own;
+  }
   msg::Conversation c;
   c.items = request.items;
   c.tools = request.tools;

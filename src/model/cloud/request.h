@@ -7,7 +7,7 @@
 
 namespace keel::model {
 
-// `model`: the name that the server knows.
+// `model`: the name that the server knows. A program's own request is taken as it is.
 msg::Conversation conversation_for(const Request& request, const std::string& model);
 // Anthropic caches a prompt up to marked blocks. Marks: the end of the tools and rules, which never
 // change, the end of the conversation, and where it ended at the owner's message before.

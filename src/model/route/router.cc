@@ -129,8 +129,6 @@ Result<Choice> Router::choose(const Needs& needs, const std::string& turn) {
   choice.reason = first.reason;
   choice.elsewhere = first.elsewhere;
   choice.withholds = first.withholds;
-  std::lock_guard lock(mutex_);
-  ++decisions_[choice.rule];
   return choice;
 }
 
@@ -198,6 +196,10 @@ Result<Response> Router::ask(const Choice& choice, const Request& request, const
     breakers_[choice.name].neither();
     return pass(reservation.error());
   }
+  {
+    std::lock_guard lock(mutex_);
+    ++decisions_[choice.rule];
+  }
   std::atomic<bool> shown = false;
   const Sink noted = [&](const StreamEvent& event) {
     if (!std::holds_alternative<Progress>(event)) shown = true;
@@ -250,7 +252,8 @@ std::string Router::current() const {
 
 std::string Router::metrics() const {
   std::lock_guard lock(mutex_);
-  std::string out = head("keel_route_decisions_total", "counter", "Choices of a model, by rule.");
+  std::string out = head("keel_route_decisions_total", "counter",
+                         "Calls of models, by the rule that chose them.");
   for (const auto& [rule, count] : decisions_) {
     out += fmt::format("keel_route_decisions_total{{rule=\"{}\"}} {}\n", label(rule), count);
   }
