@@ -50,6 +50,7 @@ class Decider {
   void consider(const std::string& name, const std::string& rule, std::string reason);
   void consider_others(const Wanted& wanted);
   void consider_local();
+  void consider_despite_failures();
   void prefer_those_who_see();
   void withhold(const Wanted& wanted);
   bool is_candidate(const std::string& name) const;
@@ -242,6 +243,19 @@ void Decider::consider_local() {
   }
 }
 
+// A model of this machine that failed lately is better than nobody, and nothing is overrun by it.
+void Decider::consider_despite_failures() {
+  const std::vector<Failed> left_out = decision_.left_out;
+  for (const Failed& one : left_out) {
+    const ModelState* model = state_of(one.model);
+    if (model->elsewhere || model->open_because.empty() || one.why != model->open_because) continue;
+    decision_.candidates.push_back(
+        {one.model, "fallback",
+         one.model + " is asked although " + one.why + ": nobody else may answer.", false, false});
+    std::erase_if(decision_.left_out, [&](const Failed& f) { return f.model == one.model; });
+  }
+}
+
 void Decider::prefer_those_who_see() {
   std::vector<Candidate>& all = decision_.candidates;
   if (all.empty()) return;
@@ -302,6 +316,7 @@ Result<Decision> Decider::decide() {
   consider_others(first);
   if (needs_.vision && first.rule != "explicit") prefer_those_who_see();
   withhold(first);
+  if (decision_.candidates.empty()) consider_despite_failures();
   if (decision_.candidates.empty()) return none();
   decision_.needs = needs_json();
   return decision_;

@@ -170,6 +170,22 @@ TEST(Decide, WhoIsLeftAloneOrHasFailedIsReplacedAndTheReasonSaysSo) {
   EXPECT_EQ(w.why_not("wide"), "overloaded");
 }
 
+TEST(Decide, AModelOfThisMachineIsAskedAgainIfThereIsNobodyElse) {
+  World w;
+  w.at("small").open_because = "it failed 3 times (no engine); it is tried again in 9 s";
+  w.needs.wish = "small";
+  EXPECT_EQ(w.order(), "small");
+  EXPECT_NE(w.first().reason.find("nobody else"), std::string::npos);
+  w.needs.failed = {{"small", "no engine"}};  // in this very answer
+  EXPECT_FALSE(decide(w.route, w.needs, w.situation));
+  w.needs.failed.clear();
+  w.needs.wish = "big";
+  w.at("big").open_because = "it failed 3 times (no route); it is tried again in 9 s";
+  EXPECT_EQ(w.order(), "other");
+  w.situation.models = {w.at("big")};
+  EXPECT_FALSE(decide(w.route, w.needs, w.situation));
+}
+
 TEST(Decide, AmongModelsOfThisMachineThoseThatCanBeginAtOnceComeFirst) {
   World w;
   w.needs.wish = "big";

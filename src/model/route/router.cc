@@ -132,11 +132,12 @@ Result<Choice> Router::choose(const Needs& needs, const std::string& turn) {
   return choice;
 }
 
-Status Router::admit(const std::string& name) {
+Status Router::admit(const Choice& choice) {
   std::lock_guard lock(mutex_);
-  Breaker& breaker = breakers_[name];
-  if (breaker.admit(clock_.steady())) return {};
-  return fail(Code::unavailable, name + ": " + open_text(breaker, clock_.steady()),
+  Breaker& breaker = breakers_[choice.name];
+  // What runs here was chosen for want of anybody else.
+  if (breaker.admit(clock_.steady()) || !choice.elsewhere) return {};
+  return fail(Code::unavailable, choice.name + ": " + open_text(breaker, clock_.steady()),
               "Try again then, or use another model.");
 }
 
@@ -189,7 +190,7 @@ void Router::settle(std::int64_t reservation, const Result<Response>& response, 
 
 Result<Response> Router::ask(const Choice& choice, const Request& request, const Sink& sink,
                              std::stop_token stop) {
-  TRY(admit(choice.name));
+  TRY(admit(choice));
   const Result<std::int64_t> reservation = reserve(choice, request);
   if (!reservation) {
     std::lock_guard lock(mutex_);

@@ -71,7 +71,7 @@ class Router {
   };
   ModelState state_of(const Model& model) const;  // with mutex_ held
   Result<Situation> situation(const std::string& turn) const;
-  Status admit(const std::string& name);
+  Status admit(const Choice& choice);
   void note(const std::string& name, const Result<Response>& response, bool stopped);
   Result<std::int64_t> reserve(const Choice& choice, const Request& request);
   void settle(std::int64_t reservation, const Result<Response>& response, bool shown);
