@@ -38,6 +38,18 @@ std::string page_text(const memory::Page& page) {
   return out;
 }
 
+std::string in_one_line(std::string_view text) {
+  std::string line;
+  for (const char c : text) {
+    const bool space = c == ' ' || c == '\n' || c == '\r' || c == '\t';
+    if (!space)
+      line += c;
+    else if (!line.empty() && line.back() != ' ')
+      line += ' ';
+  }
+  return line;
+}
+
 Result<std::string> text_argument(const std::string& text) {
   if (text == "-") return read_message();
   TRY(check_message(text));
@@ -80,7 +92,8 @@ Status search(const MemorySearchArguments& arguments) {
   for (const memory::Hit& hit : found.hits) {
     print(fmt::format("{:6.2f}  {}  {}\n", hit.score, hit.page_id.substr(0, shown_id),
                       printable(hit.title, title_bytes)));
-    if (!hit.snippet.empty()) print("        " + printable(hit.snippet, 2 * title_bytes) + "\n");
+    if (!hit.snippet.empty())
+      print("        " + printable(in_one_line(hit.snippet), 2 * title_bytes) + "\n");
   }
   if (!found.hits.empty()) print("keel memory why " + found.id + " explains the scores.\n");
   return {};

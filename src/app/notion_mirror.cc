@@ -29,8 +29,8 @@ Result<std::unique_ptr<notion::Mirror>> open_mirror(Assembly& assembly) {
   const config::NotionConfig& config = assembly.config().notion;
   if (assembly.notion() == nullptr || config.data_source.empty()) {
     return fail(Code::config, "keel.toml names nothing to sync memory with",
-                "Add a section [notion] with token = \"file:PATH\" and data_source = \"the link of "
-                "a database\"; docs/guide/notion.md says how.");
+                "Add [memory] folder = \"PATH\" for a folder of Markdown files, or [notion] with a "
+                "token and a data_source; docs/guide/folder.md and notion.md say how.");
   }
   return std::make_unique<notion::Mirror>(assembly.memory(), assembly.database(),
                                           *assembly.notion(), assembly.clock(),
