@@ -37,7 +37,8 @@ class NotionCreateTool final : public Tool {
       body["markdown"] = text;
       body["markdown_version"] = "v2";
     }
-    notion::Answer answer = client_->write("POST", "/pages", body, context.stop);
+    notion::Answer answer =
+        client_->write("POST", "/pages", body, context.stop, limits::fetch_time);
     if (answer.fate == notion::Fate::unknown)
       return fail(answer.error.code,
                   "it is not known whether the page was made: " + answer.error.message,

@@ -23,8 +23,8 @@ class NotionReadTool final : public Tool {
  private:
   Result<Outcome> run(const Json& arguments, Context& context) override {
     const std::string id = TRY(notion::notion_id(TRY(json_string(arguments, "page"))));
-    notion::Answer answer =
-        client_->get("/pages/" + id + "/markdown?markdown_version=v2", context.stop);
+    notion::Answer answer = client_->get("/pages/" + id + "/markdown?markdown_version=v2",
+                                         context.stop, limits::fetch_time);
     if (!answer.ok()) return pass(std::move(answer.error));
     const std::string text =
         notion::read_markdown(TRY(json_string(answer.json, "markdown")), {}, {}, {}).body;

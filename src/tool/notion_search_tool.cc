@@ -26,7 +26,7 @@ class NotionSearchTool final : public Tool {
                                           {{"query", shorten(query, limits::notion_query_bytes)},
                                            {"filter", {{"property", "object"}, {"value", "page"}}},
                                            {"page_size", limits::notion_found}},
-                                          context.stop);
+                                          context.stop, limits::fetch_time);
     if (!answer.ok()) return pass(std::move(answer.error));
     std::string text;
     const auto results = answer.json.find("results");

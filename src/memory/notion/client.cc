@@ -71,13 +71,13 @@ Client::Client(net::Client& net, net::Endpoint endpoint, ClientOptions options)
       filled_(steady_clock::now()) {}
 
 Answer Client::read(std::string_view method, const std::string& path, const Json& body,
-                    std::stop_token stop) {
-  return call(method, path, body, true, stop);
+                    std::stop_token stop, std::chrono::seconds patience) {
+  return call(method, path, body, true, stop, patience);
 }
 
 Answer Client::write(std::string_view method, const std::string& path, const Json& body,
-                     std::stop_token stop) {
-  return call(method, path, body, false, stop);
+                     std::stop_token stop, std::chrono::seconds patience) {
+  return call(method, path, body, false, stop, patience);
 }
 
 std::int64_t Client::requests() const {
@@ -91,7 +91,7 @@ std::int64_t Client::ahead_ms() const {
 }
 
 Answer Client::call(std::string_view method, const std::string& path, const Json& body, bool reads,
-                    std::stop_token stop) {
+                    std::stop_token stop, std::chrono::seconds patience) {
   const std::string text = body.is_null() ? std::string() : dump_json(body);
   // At the usual pace the first wait is a second.
   const double first_ms = 2500.0 / options_.per_second;
@@ -99,7 +99,7 @@ Answer Client::call(std::string_view method, const std::string& path, const Json
   thread_local std::minstd_rand random{std::random_device{}()};
   Answer answer;
   for (int attempt = 1;; ++attempt) {
-    if (Status turn = wait_for_turn(stop); !turn) {
+    if (Status turn = wait_for_turn(stop, patience); !turn) {
       answer.fate = Fate::not_sent;
       answer.error = std::move(turn).error();
       return answer;
@@ -115,7 +115,7 @@ Answer Client::call(std::string_view method, const std::string& path, const Json
   }
 }
 
-Status Client::wait_for_turn(std::stop_token stop) {
+Status Client::wait_for_turn(std::stop_token stop, std::chrono::seconds patience) {
   std::unique_lock lock(mutex_);
   for (;;) {
     if (stop.stop_requested()) return fail(Code::cancelled, "the request to Notion was stopped");
@@ -123,6 +123,11 @@ Status Client::wait_for_turn(std::stop_token stop) {
     const double passed = std::chrono::duration<double>(now - filled_).count();
     tokens_ = std::min(limits::notion_burst, tokens_ + passed * options_.per_second);
     filled_ = now;
+    if (paused_until_ - now > patience)
+      return fail(Code::busy,
+                  fmt::format("Notion asks to wait {} seconds",
+                              duration_cast<std::chrono::seconds>(paused_until_ - now).count()),
+                  "Try again after that.");
     if (now < paused_until_) {
       changed_.wait_until(lock, stop, paused_until_, [] { return false; });
     } else if (tokens_ >= 1.0) {

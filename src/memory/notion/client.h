@@ -58,12 +58,16 @@ class Client {
  public:
   static Result<std::unique_ptr<Client>> create(net::Client& net, ClientOptions options);
 
-  // A GET, or a POST that only reads (a query, a search).
+  // A GET, or a POST that only reads (a query, a search). `patience`: where Notion asks for a
+  // longer pause than that, the answer is Code::busy at once.
   Answer read(std::string_view method, const std::string& path, const Json& body,
-              std::stop_token stop);
-  Answer get(const std::string& path, std::stop_token stop) { return read("GET", path, {}, stop); }
+              std::stop_token stop, std::chrono::seconds patience = limits::notion_pause_max);
+  Answer get(const std::string& path, std::stop_token stop,
+             std::chrono::seconds patience = limits::notion_pause_max) {
+    return read("GET", path, {}, stop, patience);
+  }
   Answer write(std::string_view method, const std::string& path, const Json& body,
-               std::stop_token stop);
+               std::stop_token stop, std::chrono::seconds patience = limits::notion_pause_max);
 
   std::int64_t requests() const;  // sent so far, repeated ones too
   // How far Notion's clock is ahead of this machine's, as its last answer said; below a second it
@@ -74,11 +78,11 @@ class Client {
  private:
   Client(net::Client& net, net::Endpoint endpoint, ClientOptions options);
   Answer call(std::string_view method, const std::string& path, const Json& body, bool reads,
-              std::stop_token stop);
+              std::stop_token stop, std::chrono::seconds patience);
   Answer once(std::string_view method, const std::string& path, const std::string& body, bool reads,
               std::stop_token stop);
   Answer answered(const net::ServiceAnswer& answer, bool reads);
-  Status wait_for_turn(std::stop_token stop);
+  Status wait_for_turn(std::stop_token stop, std::chrono::seconds patience);
   bool pause(std::chrono::steady_clock::duration time, std::stop_token stop);
 
   net::Client& net_;

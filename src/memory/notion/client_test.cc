@@ -128,6 +128,18 @@ TEST_F(NotionClient, stops_when_told_to_also_while_it_waits) {
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(10));
 }
 
+TEST_F(NotionClient, somebody_who_waits_is_not_kept_for_long) {
+  TestServer server([](const TestServer::Exchange& exchange) {
+    exchange.reply(429, std::string(kJson) + "Retry-After: 300\r\n", "{}");
+  });
+  const auto notion = client(server);
+  const auto begin = std::chrono::steady_clock::now();
+  const Answer answer = notion->get("/users/me", {}, std::chrono::seconds(1));
+  EXPECT_EQ(answer.fate, Fate::not_sent);
+  EXPECT_EQ(answer.error.code, Code::busy);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(10));
+}
+
 TEST_F(NotionClient, knows_the_other_clock) {
   TestServer server([](const TestServer::Exchange& exchange) {
     exchange.reply(200, std::string(kJson) + "Date: Thu, 01 Jan 2026 00:00:10 GMT\r\n", "{}");
