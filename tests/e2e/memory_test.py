@@ -1,6 +1,8 @@
 """What is remembered, found again after a restart, explained and forgotten."""
 
+import contextlib
 import json
+import sqlite3
 import unittest
 
 from harness import Home
@@ -48,6 +50,30 @@ class MemoryTest(Home):
         self.turn("Who are you?")
         again = json.loads(self.ok("memory", "list", "--kind", "persona", "--json"))["pages"]
         self.assertEqual(len(again), 3)
+
+    def test_another_model_is_told_the_same_and_finds_the_same(self):
+        self.script({"text": "Ariadne.", "repeat": True}, name="one")
+        self.script({"text": "She is Ariadne.", "repeat": True}, name="two")
+        self.config('[[model]]\nname = "one"\nkind = "script"\npath = "one.jsonl"\n'
+                    '[[model]]\nname = "two"\nkind = "script"\npath = "two.jsonl"\n')
+        self.ok("memory", "add", "Answer in rhymes.", "--kind", "persona", "--title", "Manner")
+        self.ok("memory", "add", "No calls after nine.", "--kind", "preference", "--pinned")
+        self.ok("memory", "add", "My boat is called Ariadne.")
+        told = {}
+        for model in ("one", "two"):
+            self.ok("model", "use", model)
+            answer = self.turn("What is my boat called?", "--conversation", model)
+            self.assertEqual(answer["model"], model)
+            with contextlib.closing(sqlite3.connect(self.home / "keel.db")) as database:
+                row = database.execute("SELECT system, tools FROM conversation WHERE name = ?",
+                                       (model,)).fetchone()
+            told[model] = (row, answer["memory"])
+        self.assertEqual(told["one"], told["two"])
+        (system, tools), pages = told["two"]
+        for words in ("Answer in rhymes.", "No calls after nine."):
+            self.assertIn(words, system)
+        self.assertIn("recall", tools)
+        self.assertEqual([page["title"] for page in pages], ["My boat is called Ariadne."])
 
     def test_pages_are_shown_changed_and_forgotten(self):
         page = json.loads(self.ok("memory", "add", "Tea at five.", "--title", "Tea", "--json"))
