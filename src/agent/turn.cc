@@ -279,7 +279,7 @@ void Turn::note_model_call(const model::Response& response, std::size_t calls, b
 }
 
 Status Turn::shrink(const Error& error) {
-  const std::optional<PromptSize> size = prompt_size(error.message);
+  const std::optional<msg::PromptSize> size = msg::prompt_size(error.message);
   if (const auto dropped = window_.drop_oldest(row_.id, size)) {
     pending_.window_start = dropped->window_start;
     // The prefix has to be read again anyway, so what changed of the identity and the tools goes

@@ -1,6 +1,8 @@
 #include "msg/fault.h"
 
+#include <algorithm>
 #include <array>
+#include <charconv>
 
 #include "base/limits.h"
 #include "base/text.h"
@@ -125,6 +127,25 @@ std::string overflow_message(std::int64_t tokens, std::int64_t maximum, Dialect 
   return "This model's maximum context length is " + m +
          " tokens. However, your messages resulted in " + n +
          " tokens. Please reduce the length of the messages.";
+}
+
+std::optional<PromptSize> prompt_size(std::string_view message) {
+  std::array<std::int64_t, 2> numbers{};
+  std::size_t found = 0;
+  for (std::size_t i = 0; i < message.size() && found < numbers.size();) {
+    if (message[i] < '0' || message[i] > '9') {
+      ++i;
+      continue;
+    }
+    const char* end = message.data() + message.size();
+    const auto parsed = std::from_chars(message.data() + i, end, numbers[found]);
+    if (parsed.ec != std::errc()) return std::nullopt;
+    ++found;
+    i = static_cast<std::size_t>(parsed.ptr - message.data());
+  }
+  const auto [least, most] = std::minmax(numbers[0], numbers[1]);
+  if (found < 2 || least <= 0 || least == most) return std::nullopt;
+  return PromptSize{most, least};
 }
 
 bool says_overflow(std::string_view message) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/error.h"
 #include "msg/conversation.h"
@@ -38,6 +39,13 @@ int http_status(Fault kind, Dialect dialect);
 std::string error_body(const ApiError& error, Dialect dialect);
 // "prompt is too long: 40000 tokens > 32768 maximum" and its counterpart.
 std::string overflow_message(std::int64_t tokens, std::int64_t maximum, Dialect dialect);
+// The two numbers of such a message, in whose words ever: the first two, the larger is the
+// prompt's.
+struct PromptSize {
+  std::int64_t tokens = 0;
+  std::int64_t maximum = 0;
+};
+std::optional<PromptSize> prompt_size(std::string_view message);
 
 // Reads an answer with a status other than 2xx, or the data of an error event (status 0), in any
 // dialect or none: whatever comes is an error with words.

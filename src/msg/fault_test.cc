@@ -68,5 +68,19 @@ TEST(Fault, AnErrorOfKeelKeepsItsMeaning) {
   EXPECT_EQ(to_error({Fault::auth, "no"}).code, Code::config);
 }
 
+TEST(Fault, APromptSizeIsReadInAnyOrderOrLeftAlone) {
+  for (const char* text : {"prompt is too long: 5000 tokens > 4096 maximum",
+                           "This model's maximum context length is 4096 tokens. However, your "
+                           "messages resulted in 5000 tokens."}) {
+    const auto size = prompt_size(text);
+    ASSERT_TRUE(size) << text;
+    EXPECT_EQ(size->tokens, 5000);
+    EXPECT_EQ(size->maximum, 4096);
+  }
+  EXPECT_FALSE(prompt_size("no numbers"));
+  EXPECT_FALSE(prompt_size("7 > 7"));
+  EXPECT_FALSE(prompt_size("99999999999999999999999 tokens > 1"));
+}
+
 }  // namespace
 }  // namespace keel::msg

@@ -1,8 +1,6 @@
 #include "agent/context/context.h"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <utility>
 
 #include "base/limits.h"
@@ -139,24 +137,6 @@ std::vector<std::string> urls_in(std::string_view text) {
     urls.emplace_back(url);
   }
   return urls;
-}
-
-std::optional<PromptSize> prompt_size(std::string_view message) {
-  std::array<std::int64_t, 2> numbers{};
-  std::size_t found = 0;
-  for (std::size_t i = 0; i < message.size() && found < numbers.size();) {
-    if (message[i] < '0' || message[i] > '9') {
-      ++i;
-      continue;
-    }
-    const char* end = message.data() + message.size();
-    const auto parsed = std::from_chars(message.data() + i, end, numbers[found]);
-    if (parsed.ec != std::errc()) return std::nullopt;
-    ++found;
-    i = static_cast<std::size_t>(parsed.ptr - message.data());
-  }
-  if (found < 2 || numbers[1] <= 0 || numbers[0] <= numbers[1]) return std::nullopt;
-  return PromptSize{numbers[0], numbers[1]};
 }
 
 Result<Window> Window::load(store::Journal& journal, const store::ConversationRow& conversation) {
@@ -308,7 +288,7 @@ Window::Entry* Window::longest_result(std::string_view turn) {
 }
 
 std::optional<Window::Dropped> Window::drop_oldest(std::string_view turn,
-                                                   std::optional<PromptSize> size) {
+                                                   std::optional<msg::PromptSize> size) {
   std::size_t total = 0;
   for (const Entry& entry : entries_) total += entry.bytes;
   double fits = static_cast<double>(total);

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "msg/conversation.h"
+#include "msg/fault.h"
 #include "policy/policy.h"
 #include "store/journal.h"
 
@@ -54,13 +55,6 @@ bool tells_identity(const msg::Item& item);
 
 // http and https addresses as they stand in a text, without punctuation at their ends.
 std::vector<std::string> urls_in(std::string_view text);
-
-// "prompt is too long: N tokens > M maximum", as models report it.
-struct PromptSize {
-  std::int64_t tokens = 0;
-  std::int64_t maximum = 0;
-};
-std::optional<PromptSize> prompt_size(std::string_view message);
 
 // What stands for the turns before the window: what the owner said, in the owner's own words, a
 // line each, and what the model wrote of the rest. Its label is the join of theirs.
@@ -110,7 +104,7 @@ class Window {
   };
   // Leaves out the oldest turns, down to about half of what fits, but never `turn`. Nothing if only
   // `turn` is left, or if `turn` alone is clearly too long and cannot be cut.
-  std::optional<Dropped> drop_oldest(std::string_view turn, std::optional<PromptSize> size);
+  std::optional<Dropped> drop_oldest(std::string_view turn, std::optional<msg::PromptSize> size);
   // The turns before the newest ones that make up `keep` (0 to 1) of the window, at least the
   // newest; nothing if fewer than two turns are older.
   std::optional<Dropped> older_turns(double keep) const;

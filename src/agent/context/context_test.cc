@@ -76,16 +76,6 @@ TEST(Context, UrlsAreTakenVerbatimWithoutPunctuation) {
   EXPECT_EQ(urls_in(many).size(), limits::known_urls);
 }
 
-TEST(Context, APromptSizeIsReadOrLeftAlone) {
-  const auto size = prompt_size("prompt is too long: 5000 tokens > 4096 maximum");
-  ASSERT_TRUE(size);
-  EXPECT_EQ(size->tokens, 5000);
-  EXPECT_EQ(size->maximum, 4096);
-  EXPECT_FALSE(prompt_size("no numbers"));
-  EXPECT_FALSE(prompt_size("1 > 2"));
-  EXPECT_FALSE(prompt_size("99999999999999999999999 tokens > 1"));
-}
-
 class WindowTest : public testing::Test {
  protected:
   void add(const std::string& turn, std::size_t bytes) {
@@ -99,7 +89,7 @@ class WindowTest : public testing::Test {
 
 TEST_F(WindowTest, OldTurnsAreLeftOutWholeAndDownToHalf) {
   for (int i = 0; i < 10; ++i) add("t" + std::to_string(i), 1000);
-  const auto dropped = window.drop_oldest("t9", PromptSize{1000, 990});
+  const auto dropped = window.drop_oldest("t9", msg::PromptSize{1000, 990});
   ASSERT_TRUE(dropped);
   EXPECT_GE(dropped->turns, 5);
   EXPECT_LE(dropped->turns, 7);
@@ -156,7 +146,7 @@ TEST_F(WindowTest, TheNewestTurnAndOneThatStandsAloneAreNotSummedUp) {
 TEST_F(WindowTest, HistoryIsNotGivenUpForAMessageThatCannotFit) {
   add("t0", 100);
   add("t1", 100000);
-  EXPECT_FALSE(window.drop_oldest("t1", PromptSize{25000, 1000}));
+  EXPECT_FALSE(window.drop_oldest("t1", msg::PromptSize{25000, 1000}));
   EXPECT_EQ(window.entries().size(), 4u);
   EXPECT_FALSE(window.cut_longest_result("t1"));
 }

@@ -36,27 +36,13 @@ std::string request_id_name(Dialect dialect) {
   return dialect == Dialect::anthropic ? "request-id" : "x-request-id";
 }
 
-// "prompt is too long: 40000 tokens > 32768 maximum", in the words that each dialect's clients act
-// on.
-void word_overflow(msg::ApiError& error, Dialect dialect) {
-  if (error.kind != msg::Fault::context_overflow) return;
-  std::vector<std::int64_t> numbers;
-  for (std::size_t i = 0; i < error.message.size() && numbers.size() < 2;) {
-    std::size_t end = i;
-    while (end < error.message.size() && error.message[end] >= '0' && error.message[end] <= '9') {
-      ++end;
-    }
-    if (end > i && end - i < 12) numbers.push_back(std::stoll(error.message.substr(i, end - i)));
-    i = std::max(end, i + 1);
-  }
-  if (numbers.size() == 2) {
-    error.message = msg::overflow_message(numbers[0], numbers[1], dialect);
-  }
-}
-
+// In the words that each dialect's clients act on.
 msg::ApiError api_error(const Error& error, Dialect dialect) {
   msg::ApiError out = msg::to_api_error(error);
-  word_overflow(out, dialect);
+  if (out.kind != msg::Fault::context_overflow) return out;
+  if (const auto size = msg::prompt_size(out.message)) {
+    out.message = msg::overflow_message(size->tokens, size->maximum, dialect);
+  }
   return out;
 }
 
