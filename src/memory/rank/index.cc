@@ -106,12 +106,15 @@ Result<PageText> text_of(Connection& connection, std::int64_t number) {
   return page;
 }
 
+// With kReach as it stands: a LIMIT that is bound makes SQLite prepare the statement anew each
+// time.
+static_assert(kReach == 2);
 constexpr std::string_view kBefore =
     "SELECT number FROM page WHERE session = ?1 AND session <> '' AND (created_ms, number) < "
-    "(?2, ?3) ORDER BY created_ms DESC, number DESC LIMIT ?4";
+    "(?2, ?3) ORDER BY created_ms DESC, number DESC LIMIT 2";
 constexpr std::string_view kAfter =
     "SELECT number FROM page WHERE session = ?1 AND session <> '' AND (created_ms, number) > "
-    "(?2, ?3) ORDER BY created_ms, number LIMIT ?4";
+    "(?2, ?3) ORDER BY created_ms, number LIMIT 2";
 
 // The nearest first.
 Result<std::vector<std::int64_t>> beside(Connection& connection, std::string_view sql,
@@ -120,7 +123,6 @@ Result<std::vector<std::int64_t>> beside(Connection& connection, std::string_vie
   if (page.session.empty()) return found;
   Statement select = TRY(connection.prepare(sql));
   select.bind(1, page.session).bind(2, page.created_ms).bind(3, number);
-  select.bind(4, static_cast<std::int64_t>(kReach));
   while (TRY(select.step())) found.push_back(select.integer(0));
   return found;
 }
@@ -318,10 +320,12 @@ Result<Corpus> corpus_of(Connection& connection) {
   return Corpus{select.integer(0), select.integer(1), select.integer(2), select.integer(3)};
 }
 
+// By its key: an UPDATE of possibly many rows keeps a journal of its own, and in a large
+// transaction SQLite walks that from its beginning at every statement.
 Status change_corpus(Connection& connection, const Corpus& by) {
   Statement update =
       TRY(connection.prepare("UPDATE corpus SET seq = seq + ?1, pages = pages + ?2, segments = "
-                             "segments + ?3, tokens = tokens + ?4"));
+                             "segments + ?3, tokens = tokens + ?4 WHERE one = 1"));
   return update.bind(1, by.seq).bind(2, by.pages).bind(3, by.segments).bind(4, by.tokens).run();
 }
 

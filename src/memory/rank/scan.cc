@@ -18,6 +18,8 @@ using store::Statement;
 
 constexpr double kK1 = 1.2;
 constexpr double kB = 0.75;
+constexpr std::size_t kLongList =
+    64u << 10;  // bytes, from which on it pays to look whether it is needed
 
 // One segment's sum. Ordered by key, which is the segment's id.
 struct Sum {
@@ -93,7 +95,8 @@ class Sums {
  public:
   explicit Sums(const Saturation& saturation) : saturation_(saturation) {}
 
-  Status add(const Term& term, const Listed& list) {
+  // With `only_known` a segment that has no sum yet gets none.
+  Status add(const Term& term, const Listed& list, bool only_known) {
     fresh_.clear();
     const auto take = [&](const Posting& posting) {
       fresh_.push_back(
@@ -116,7 +119,7 @@ class Sums {
     for (const Posting& posting : list.waiting) take(posting);
     std::inplace_merge(fresh_.begin(), fresh_.begin() + packed, fresh_.end(),
                        [](const Sum& a, const Sum& b) { return a.key < b.key; });
-    merge(term.source == Term::Source::when);
+    merge(only_known);
     return {};
   }
   const std::vector<Sum>& sums() const { return sums_; }
@@ -163,6 +166,18 @@ void best_of_pages(const std::vector<Sum>& sums, bool trusted_only, Scan& out) {
   }
 }
 
+// The sum of the last page that would be kept if this were all; 0 if there are not so many.
+double sum_to_beat(const std::vector<Sum>& sums, bool trusted_only) {
+  Scan so_far;
+  best_of_pages(sums, trusted_only, so_far);
+  if (so_far.pages.size() <= limits::memory_candidates) return 0.0;
+  const auto last =
+      so_far.pages.begin() + static_cast<std::ptrdiff_t>(limits::memory_candidates) - 1;
+  std::nth_element(so_far.pages.begin(), last, so_far.pages.end(),
+                   [](const Found& a, const Found& b) { return a.own > b.own; });
+  return last->own;
+}
+
 void keep_best(std::vector<Found>& list, std::size_t most) {
   const auto better = [](const Found& a, const Found& b) {
     return a.own != b.own ? a.own > b.own : a.segment > b.segment;
@@ -203,7 +218,18 @@ Result<Scan> scan(Connection& connection, std::vector<Term>& terms, const Corpus
     const bool late_b = terms[b.term].source == Term::Source::when;
     return late_a != late_b ? late_b : a.bytes < b.bytes;
   });
-  for (const Listed& list : lists) TRY(sums.add(terms[list.term], list));
+  // What all lists from here on can give one segment. Where that is less than what the last page
+  // to be kept has already, no new segment can come among the best.
+  double to_come = 0.0;
+  for (const Term& term : terms) to_come += term.weight * term.idf * (kK1 + 1.0);
+  bool only_known = false;
+  for (const Listed& list : lists) {
+    const Term& term = terms[list.term];
+    if (!only_known && list.bytes > kLongList)
+      only_known = to_come + 1e-9 < sum_to_beat(sums.sums(), trusted_only);
+    TRY(sums.add(term, list, only_known || term.source == Term::Source::when));
+    to_come -= term.weight * term.idf * (kK1 + 1.0);
+  }
 
   Scan out;
   out.candidates = static_cast<std::int64_t>(sums.sums().size());
