@@ -88,6 +88,8 @@ class Assembly {
 // The models of keel.toml, also those that it gains later. A kind that this program cannot run is
 // an error with its line; with route.local_only, models that run elsewhere are left out.
 Status add_models(const config::Config& config, model::Router& router, net::Client& net);
+// Where a model of kind anthropic or openai is asked.
+std::string cloud_address(const config::ModelConfig& model);
 // The tables of all rooms that share keel.db.
 std::vector<store::Migration> database_migrations();
 // Every tool, one line each.

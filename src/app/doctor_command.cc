@@ -12,7 +12,7 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "gateway/client.h"
-#include "memory/memory.h"
+#include "memory/folder/sync_rows.h"
 #include "model/local/cpu.h"
 #include "model/local/gguf_check.h"
 #include "store/database.h"
@@ -135,6 +135,7 @@ class Doctor {
       failed("database", checked.error());
     } else {
       if (!config_.notion.token.empty()) check_notion(**database);
+      if (!config_.memory_folder.empty()) check_folder(**database);
       add(Grade::ok, "database",
           fmt::format("{}, {}, intact", path,
                       bytes_text(static_cast<std::uint64_t>(found.st_size))));
@@ -149,6 +150,36 @@ class Doctor {
     add(state.well ? Grade::ok : Grade::warn, "notion", state.text, state.hint);
   }
 
+  void check_folder(store::Database& database) {
+    const std::string& folder = config_.memory_folder;
+    if (::access(folder.c_str(), R_OK | W_OK | X_OK) != 0) {
+      const bool none = ::access(folder.c_str(), F_OK) != 0;
+      add(none ? Grade::ok : Grade::fail, "folder",
+          folder + (none ? " is made at the next sync" : " cannot be read and written"),
+          none ? "" : "Change who may use it, or [memory] folder in " + config_.path + ".");
+      return;
+    }
+    const auto open = database.read(
+        [](store::Connection& connection) { return memory::open_conflicts(connection); });
+    if (!open) return failed("folder", open.error());
+    add(open->empty() ? Grade::ok : Grade::warn, "folder",
+        folder + (open->empty() ? ", no conflicts"
+                                : fmt::format(", {} changed on both sides", open->size())),
+        open->empty() ? "" : "keel memory conflicts shows them.");
+  }
+
+  void check_cloud(const config::ModelConfig& model) {
+    const std::string name = "model " + model.name;
+    if (config_.route.local_only)
+      return add(Grade::ok, name, "never asked: it runs elsewhere, and route.local_only is on");
+    if (!model.api_key.empty()) {
+      if (Result<std::string> key = model.api_key.resolve(); !key) return failed(name, key.error());
+    }
+    add(Grade::ok, name,
+        fmt::format("{} at {}, {}", model.model, cloud_address(model),
+                    model.api_key.empty() ? "no key" : "its key can be read"));
+  }
+
   void check_model(const config::ModelConfig& model) {
     if (model.kind == "script") {
       bool there = ::access(model.path.c_str(), R_OK) == 0;
@@ -157,12 +188,10 @@ class Doctor {
           there ? "" : "Correct its path in " + config_.path + ".");
       return;
     }
-    if (model.kind != "local") {
-      add(Grade::warn, "model " + model.name,
-          "kind " + model.kind + " cannot be used by this version");
-      return;
-    }
-    check_local(model);
+    if (model.kind == "local")
+      check_local(model);
+    else
+      check_cloud(model);
   }
 
 #ifdef KEEL_WITH_LLAMA

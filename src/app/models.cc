@@ -55,10 +55,7 @@ Result<std::unique_ptr<model::Model>> cloud_model(const config::Config& config,
   model::CloudOptions options;
   options.name = model.name;
   options.dialect = anthropic ? msg::Dialect::anthropic : msg::Dialect::chat;
-  options.base_url = model.base_url;
-  if (options.base_url.empty()) {
-    options.base_url = anthropic ? "https://api.anthropic.com" : "https://api.openai.com/v1";
-  }
+  options.base_url = cloud_address(model);
   options.model = model.model;
   options.api_key = model.api_key;
   options.context = model.context;
@@ -86,6 +83,11 @@ Result<std::unique_ptr<model::Model>> make_model(const config::Config& config,
 }
 
 }  // namespace
+
+std::string cloud_address(const config::ModelConfig& model) {
+  if (!model.base_url.empty()) return model.base_url;
+  return model.kind == "anthropic" ? "https://api.anthropic.com" : "https://api.openai.com/v1";
+}
 
 Status add_models(const config::Config& config, model::Router& router, net::Client& net) {
   for (const config::ModelConfig& model : config.models) {

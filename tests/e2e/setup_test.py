@@ -45,6 +45,35 @@ class DoctorTest(Home):
         names = {check["name"] for check in report["checks"]}
         self.assertLessEqual({"home", "keel.toml", "database", "engine", "disk", "daemon"}, names)
 
+    def findings(self, text, **env):
+        self.config(text)
+        checks = json.loads(self.keel("doctor", "--json", env=env).stdout)["checks"]
+        return {check["name"]: check for check in checks}
+
+    def test_models_elsewhere_need_their_key_and_local_only_says_so(self):
+        cloud = ('[[model]]\nname = "claude"\nkind = "anthropic"\nmodel = "claude-x"\n'
+                 'api_key = "env:CLAUDE_KEY"\n')
+        found = self.findings(cloud)["model claude"]
+        self.assertEqual(found["grade"], "fail")
+        self.assertIn("CLAUDE_KEY", found["text"])
+        found = self.findings(cloud, CLAUDE_KEY="sk-1")["model claude"]
+        self.assertEqual(found["grade"], "ok")
+        self.assertIn("claude-x at https://api.anthropic.com", found["text"])
+        found = self.findings("[route]\nlocal_only = true\n" + cloud)["model claude"]
+        self.assertEqual(found["grade"], "ok")
+        self.assertIn("never asked", found["text"])
+
+    def test_the_folder_of_memory_is_looked_at(self):
+        self.script({"text": "x"})
+        self.ok("memory", "list")  # makes the database
+        script = (self.home / "keel.toml").read_text(encoding="utf-8")
+        folder = self.home / "notes"
+        found = self.findings(f'[memory]\nfolder = "{folder}"\n' + script)
+        self.assertIn("is made at the next sync", found["folder"]["text"])
+        self.ok("memory", "sync")
+        found = self.findings(f'[memory]\nfolder = "{folder}"\n' + script)
+        self.assertIn("no conflicts", found["folder"]["text"])
+
     def test_files_that_others_can_read_are_a_warning_with_the_remedy(self):
         self.script({"text": "x"})
         os.chmod(self.home / "keel.toml", 0o644)
