@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <unordered_set>
 
 #include "base/limits.h"
 #include "base/text.h"
@@ -40,7 +41,8 @@ bool is_word_part(char c) {
          static_cast<unsigned char>(c) >= 0x80;
 }
 
-int code_words_in(std::string_view text) {
+bool has_code_words(std::string_view text) {
+  static const std::unordered_set<std::string_view> known(code_words.begin(), code_words.end());
   const std::string lower = ascii_lower(text);
   int found = 0;
   for (std::size_t at = 0; at < lower.size();) {
@@ -52,14 +54,15 @@ int code_words_in(std::string_view text) {
     while (end < lower.size() && is_word_part(lower[end])) ++end;
     std::string_view word = std::string_view(lower).substr(at, end - at);
     while (word.ends_with('.')) word.remove_suffix(1);
-    const bool named = std::any_of(code_endings.begin(), code_endings.end(), [&](auto ending) {
-      return word.size() > ending.size() && word.ends_with(ending);
-    });
-    const bool known = std::find(code_words.begin(), code_words.end(), word) != code_words.end();
-    found += named || known ? 1 : 0;
+    const std::size_t dot = word.rfind('.');
+    const bool named =
+        dot != std::string_view::npos && dot > 0 &&
+        std::find(code_endings.begin(), code_endings.end(), word.substr(dot)) != code_endings.end();
+    found += named || known.contains(word) ? 1 : 0;
+    if (found == code_words_needed) return true;
     at = end;
   }
-  return found;
+  return false;
 }
 
 std::size_t bytes_of_block(const msg::Block& block) {
@@ -111,7 +114,7 @@ bool is_about_code(std::string_view text) {
     lines += is_code_line(line) ? 1 : 0;
     if (lines >= code_lines_needed) return true;
   }
-  return code_words_in(text) >= code_words_needed;
+  return has_code_words(text);
 }
 
 std::int64_t bytes_of(const Request& request) {
@@ -119,7 +122,9 @@ std::int64_t bytes_of(const Request& request) {
   for (const msg::Item& item : request.items) {
     for (const msg::Block& block : item.blocks) bytes += bytes_of_block(block);
   }
-  for (const msg::Tool& tool : request.tools) bytes += dump_json(msg::to_json(tool)).size();
+  for (const msg::Tool& tool : request.tools) {
+    bytes += tool.name.size() + tool.description.size() + tool.schema.text().size();
+  }
   return static_cast<std::int64_t>(bytes);
 }
 
