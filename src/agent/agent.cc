@@ -240,6 +240,10 @@ Status Agent::State::finish_older(const store::TurnRow& row, std::stop_token sto
 Agent::Agent(AgentParts parts) : state_(std::make_unique<State>(std::move(parts))) {}
 Agent::~Agent() = default;
 
+Result<std::string> identity_of(const AgentParts& parts) {
+  return parts.memory.identity_text(parts.name, parts.router.route().private_names);
+}
+
 Result<Json> Agent::run(const TurnRequest& request, const EventSink& sink, std::stop_token stop) {
   State& state = *state_;
   TRY(check_request(request));
@@ -355,10 +359,8 @@ Status Agent::prepare(const std::string& conversation, const EventSink& sink,
   const model::Choice choice = TRY(state.parts.router.choose(needs));
   if (choice.elsewhere) return {};
   const store::ConversationRow row = TRY(state.journal.conversation(conversation));
-  const std::string system = row.system.empty()
-                                 ? system_text(TRY(state.parts.memory.identity_text(
-                                       state.parts.name, state.parts.router.route().private_names)))
-                                 : row.system;
+  const std::string system =
+      row.system.empty() ? system_text(TRY(identity_of(state.parts))) : row.system;
   model::Request next;
   next.conversation = conversation;
   next.items = TRY(Window::load(state.journal, row)).items(system, choice.name);

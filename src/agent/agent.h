@@ -45,6 +45,9 @@ struct AgentParts {
   bool compacts = false;             // long conversations, in the background (compaction.h)
 };
 
+// Who the agent is, for the frozen beginning of a conversation, without what is private.
+Result<std::string> identity_of(const AgentParts& parts);
+
 struct Recovered {
   int finished = 0;  // turns that were taken to their end now
   int failed = 0;    // turns that could not be and say so

@@ -86,8 +86,7 @@ Status Compaction::compact(const Job& job, std::stop_token stop) {
   if (text.empty()) return fail(Code::unavailable, "the model wrote no summary");
 
   // The prefix has to be read again anyway, so what changed of the identity goes into it.
-  const std::string identity =
-      TRY(parts_.memory.identity_text(parts_.name, parts_.router.route().private_names));
+  const std::string identity = TRY(identity_of(parts_));
   const std::string system = system_text(identity);
   const Summary summary = window.summed_up(*older, text);
   window.replace_older(*older, summary);

@@ -76,7 +76,7 @@ Result<Json> Turn::advance() {
 
 Status Turn::load() {
   conversation_ = TRY(journal_.conversation(row_.conversation));
-  identity_ = TRY(parts_.memory.identity_text(parts_.name, parts_.router.route().private_names));
+  identity_ = TRY(identity_of(parts_));
   tools_ = ToolList(conversation_, parts_.tools.specs());
   window_ = TRY(Window::load(journal_, conversation_));
   return {};

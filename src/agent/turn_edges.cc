@@ -339,12 +339,12 @@ Error Turn::fail_turn(const Error& error) {
 // The next prompt must hold neither a message without an answer nor a call without a result.
 void Turn::close_items(const Error& error, store::Change& change) {
   std::vector<msg::ToolCall> open;
-  bool answered = false;
+  bool answered = false, told_identity = false, told_tools = false;
   for (const Window::Entry& entry : window_.entries()) {
     // What was not committed yet is not in the journal and must not be referred to.
     if (entry.turn != row_.id || entry.position < 0) continue;
-    if (tells_identity(entry.item)) change.announced = "";
-    if (tells_tools(entry.item)) change.tools_told = "";
+    told_identity = told_identity || tells_identity(entry.item);
+    told_tools = told_tools || tells_tools(entry.item);
     if (entry.item.role == msg::Role::assistant) {
       answered = true;
       open = msg::tool_calls(entry.item);
@@ -356,11 +356,12 @@ void Turn::close_items(const Error& error, store::Change& change) {
     }
   }
   if (!answered) {
-    change.hide_items = true;  // what they told is then told again
+    change.hide_items = true;
+    // What they told is to be told again.
+    if (told_identity) change.announced = "";
+    if (told_tools) change.tools_told = "";
     return;
   }
-  change.announced.reset();
-  change.tools_told.reset();
   const auto add = [&](const msg::Item& item) {
     change.items.push_back({dump_json(msg::to_json(item))});
   };

@@ -121,12 +121,8 @@ Result<Endpoints::Call> Endpoints::prepare(Dialect dialect, const http::Request&
   call.map.session = http::header(request.headers, "x-claude-code-session-id");
   call.map.secret = options_.secret;
 
-  model::Request asked;
-  asked.items = call.conversation.items;
-  asked.tools = call.conversation.tools;
-  asked.max_tokens = static_cast<int>(std::clamp<std::int64_t>(
-      call.params.max_tokens.value_or(limits::answer_default_tokens), 1, 1 << 30));
-  call.needs = model::needs_of(asked);
+  call.needs = model::needs_of(call.conversation.items, call.conversation.tools);
+  call.needs.max_tokens = answer_tokens(call.params);
   call.needs.channel = "api";
   call.needs.wish = call.params.model;
   Result<model::Choice> choice = router_.choose(call.needs, call.request_id);

@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::string_view kSignature = "keel1.";
 constexpr std::size_t kKeyDigits = 24;
+constexpr std::int64_t kMost = 1 << 30;
 
 // A thought with our signature under it is this model's own; local_form shows no others.
 void claim_thoughts(std::vector<msg::Item>& items, const MapOptions& options) {
@@ -65,15 +66,13 @@ void map_choice(const msg::ToolChoice& choice, model::Request& request) {
 }
 
 void map_params(const msg::Params& params, model::Request& request) {
-  constexpr std::int64_t most = 1 << 30;
-  request.max_tokens = static_cast<int>(
-      std::clamp<std::int64_t>(params.max_tokens.value_or(limits::answer_default_tokens), 1, most));
+  request.max_tokens = answer_tokens(params);
   request.stops = params.stops;
   model::Sampling& sampling = request.sampling;
   if (params.temperature) sampling.temperature = std::clamp(*params.temperature, 0.0, 2.0);
   if (params.top_p) sampling.top_p = std::clamp(*params.top_p, 0.0, 1.0);
   if (params.top_k) {
-    sampling.top_k = static_cast<int>(std::clamp<std::int64_t>(*params.top_k, 0, most));
+    sampling.top_k = static_cast<int>(std::clamp<std::int64_t>(*params.top_k, 0, kMost));
   }
   if (params.seed) sampling.seed = static_cast<std::uint32_t>(*params.seed);
 }
@@ -95,6 +94,11 @@ std::string conversation_key(const std::vector<msg::Item>& items, const msg::Par
 }
 
 }  // namespace
+
+int answer_tokens(const msg::Params& params) {
+  return static_cast<int>(std::clamp<std::int64_t>(
+      params.max_tokens.value_or(limits::answer_default_tokens), 1, kMost));
+}
 
 std::string sign_thinking(const std::string& secret, const std::string& model,
                           const std::string& text) {

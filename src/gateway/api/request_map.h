@@ -26,6 +26,9 @@ struct Mapped {
 // msg/dialect/local.h says what becomes of what keel's models cannot take.
 Mapped map_request(msg::Conversation conversation, const MapOptions& options);
 
+// How long the answer may be.
+int answer_tokens(const msg::Params& params);
+
 // The mark on thoughts of `model` that a client sends back: those that carry it are shown to that
 // model again, others to none.
 std::string sign_thinking(const std::string& secret, const std::string& model,

@@ -91,11 +91,11 @@ bool has_image(const msg::Item& item) {
 }
 
 // The newest words of a person; keel's own note behind them says nothing of what is wanted.
-std::string newest_words(const Request& request) {
-  for (auto item = request.items.rbegin(); item != request.items.rend(); ++item) {
+std::string newest_words(const std::vector<msg::Item>& items, bool ends_with_note) {
+  for (auto item = items.rbegin(); item != items.rend(); ++item) {
     if (item->role != msg::Role::user) continue;
     msg::Item words = *item;
-    if (request.ends_with_note && item == request.items.rbegin() && words.blocks.size() > 1) {
+    if (ends_with_note && item == items.rbegin() && words.blocks.size() > 1) {
       words.blocks.pop_back();
     }
     std::string text = msg::plain_text(words);
@@ -117,24 +117,31 @@ bool is_about_code(std::string_view text) {
   return has_code_words(text);
 }
 
-std::int64_t bytes_of(const Request& request) {
+std::int64_t bytes_of(const std::vector<msg::Item>& items, const std::vector<msg::Tool>& tools) {
   std::size_t bytes = 0;
-  for (const msg::Item& item : request.items) {
+  for (const msg::Item& item : items) {
     for (const msg::Block& block : item.blocks) bytes += bytes_of_block(block);
   }
-  for (const msg::Tool& tool : request.tools) {
+  for (const msg::Tool& tool : tools) {
     bytes += tool.name.size() + tool.description.size() + tool.schema.text().size();
   }
   return static_cast<std::int64_t>(bytes);
 }
 
 Needs needs_of(const Request& request) {
-  Needs needs;
-  needs.prompt_bytes = bytes_of(request);
+  Needs needs = needs_of(request.items, request.tools, request.ends_with_note);
   needs.max_tokens = request.max_tokens;
-  needs.tools = !request.tools.empty() && request.tool_choice != ToolChoice::none;
-  needs.code = is_about_code(newest_words(request));
-  needs.vision = std::any_of(request.items.begin(), request.items.end(), has_image);
+  if (request.tool_choice == ToolChoice::none) needs.tools = false;
+  return needs;
+}
+
+Needs needs_of(const std::vector<msg::Item>& items, const std::vector<msg::Tool>& tools,
+               bool ends_with_note) {
+  Needs needs;
+  needs.prompt_bytes = bytes_of(items, tools);
+  needs.tools = !tools.empty();
+  needs.code = is_about_code(newest_words(items, ends_with_note));
+  needs.vision = std::any_of(items.begin(), items.end(), has_image);
   return needs;
 }
 

@@ -3,19 +3,23 @@
 #pragma once
 
 #include <string_view>
+#include <vector>
 
 #include "model/model.h"
 #include "model/route/decide.h"
 
 namespace keel::model {
 
-// Tools, length, images, and whether the newest words are about code. The rest is the caller's.
+// Tools, length, images, and whether the newest words are about code. The rest is the caller's; of
+// the second also the length of the answer.
 Needs needs_of(const Request& request);
+Needs needs_of(const std::vector<msg::Item>& items, const std::vector<msg::Tool>& tools,
+               bool ends_with_note = false);
 
 // A fenced block, lines that end or begin as code does, or words that only programs and their
 // makers use, at least two of them.
 bool is_about_code(std::string_view text);
 
-std::int64_t bytes_of(const Request& request);
+std::int64_t bytes_of(const std::vector<msg::Item>& items, const std::vector<msg::Tool>& tools);
 
 }  // namespace keel::model

@@ -173,8 +173,9 @@ Result<std::int64_t> Router::reserve(const Choice& choice, const Request& reques
     return fail(Code::unavailable, "the price of " + choice.name + " is unknown",
                 "Set price_in and price_out in keel.toml.");
   }
-  return budget_->reserve(request.turn, choice.name,
-                          most_usd(*info.prices, bytes_of(request), request.max_tokens));
+  return budget_->reserve(
+      request.turn, choice.name,
+      most_usd(*info.prices, bytes_of(request.items, request.tools), request.max_tokens));
 }
 
 void Router::settle(std::int64_t reservation, const Result<Response>& response, bool shown) {
