@@ -36,13 +36,15 @@ std::string usd_text(double usd) {
                          : fmt::format("${:.6f}", usd);
 }
 
+Result<double> spent_on(store::Connection& connection, const std::string& day) {
+  return sum(connection, "SELECT total(coalesce(cost_usd, reserved_usd)) FROM spend WHERE day = ?1",
+             day);
+}
+
 Result<BudgetLimits> Budget::left_in(store::Connection& connection, const std::string& turn) const {
   BudgetLimits left;
   if (limits_.per_day) {
-    left.per_day = *limits_.per_day - TRY(sum(connection,
-                                              "SELECT total(coalesce(cost_usd, reserved_usd)) "
-                                              "FROM spend WHERE day = ?1",
-                                              local_day(clock_.wall_ms())));
+    left.per_day = *limits_.per_day - TRY(spent_on(connection, local_day(clock_.wall_ms())));
   }
   if (limits_.per_turn) {
     const double spent = turn.empty() ? 0.0

@@ -45,6 +45,9 @@ class Budget {
   const BudgetLimits limits_;
 };
 
+// What was spent or is reserved on a day, in USD.
+Result<double> spent_on(store::Connection& connection, const std::string& day);
+
 // "$0.0312": as many digits as say something.
 std::string usd_text(double usd);
 

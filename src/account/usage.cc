@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <ctime>
 
+#include "account/budget.h"
 #include "base/limits.h"
 #include "base/text.h"
 #include "store/journal.h"
@@ -56,13 +57,6 @@ Result<std::vector<RouteSum>> routes_since(store::Connection& connection, WallMs
     sums.push_back({select.text(0), select.text(1), select.integer(2), select.text(3)});
   }
   return sums;
-}
-
-Result<double> spent_on(store::Connection& connection, const std::string& day) {
-  store::Statement select = TRY(connection.prepare(
-      "SELECT total(coalesce(cost_usd, reserved_usd)) FROM spend WHERE day = ?1"));
-  select.bind(1, day);
-  return TRY(select.step()) ? select.real(0) : 0.0;
 }
 
 }  // namespace

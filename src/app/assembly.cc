@@ -28,6 +28,10 @@ std::vector<store::Migration> database_migrations() {
   return all;
 }
 
+Result<std::unique_ptr<Assembly>> open_memory() {
+  return Assembly::open(TRY(load_config()), Assembly::Extent::memory);
+}
+
 Assembly::Assembly(config::Config config) : config_(std::move(config)) {}
 
 // The members end in the opposite order of their making: the agent first, the lock last.

@@ -85,6 +85,8 @@ class Assembly {
   std::unique_ptr<agent::Agent> agent_;
 };
 
+// Database and memory, as keel.toml says.
+Result<std::unique_ptr<Assembly>> open_memory();
 // The models of keel.toml, also those that it gains later. A kind that this program cannot run is
 // an error with its line; with route.local_only, models that run elsewhere are left out.
 Status add_models(const config::Config& config, model::Router& router, net::Client& net);

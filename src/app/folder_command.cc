@@ -16,13 +16,8 @@ namespace {
 
 constexpr std::size_t shown_problems = 50;
 
-Result<std::unique_ptr<Assembly>> open_pages() {
-  config::Config config = TRY(load_config());
-  return Assembly::open(config, Assembly::Extent::memory);
-}
-
 Status write_folder(const MemoryExportArguments& arguments) {
-  std::unique_ptr<Assembly> assembly = TRY(open_pages());
+  std::unique_ptr<Assembly> assembly = TRY(open_memory());
   memory::ExportOptions options;
   options.agent_name = assembly->config().agent_name;
   options.exported = iso_time(assembly->clock().wall_ms());
@@ -78,7 +73,7 @@ void print_import(const memory::ImportReport& report, bool dry_run) {
 }
 
 Status read_folder(const MemoryImportArguments& arguments) {
-  std::unique_ptr<Assembly> assembly = TRY(open_pages());
+  std::unique_ptr<Assembly> assembly = TRY(open_memory());
   const memory::ImportOptions options{arguments.origin, arguments.dry_run};
   const memory::RestoreOptions restore{arguments.forgotten};
   memory::ImportReport report;

@@ -15,11 +15,6 @@ namespace {
 constexpr std::size_t title_bytes = 80;
 constexpr std::size_t shown_id = 14;  // enough of an id to name a page
 
-Result<std::unique_ptr<Assembly>> open_memory() {
-  config::Config config = TRY(load_config());
-  return Assembly::open(config, Assembly::Extent::memory);
-}
-
 std::string page_line(const memory::Page& page) {
   return fmt::format("{}  {}  {:<10}  {}{}\n", page.id.substr(0, shown_id),
                      iso_day(page.updated_ms), page.kind, page.pinned ? "[pinned] " : "",

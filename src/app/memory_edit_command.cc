@@ -26,11 +26,6 @@ constexpr std::size_t shown_title = 80;
 constexpr std::size_t shown_hash = 10;
 constexpr std::size_t shown_page = 14;
 
-Result<std::unique_ptr<Assembly>> open_for_edit() {
-  config::Config config = TRY(load_config());
-  return Assembly::open(config, Assembly::Extent::memory);
-}
-
 // A file for the editor that goes away with this.
 class Draft {
  public:
@@ -120,7 +115,7 @@ Status edit(const MemoryEditArguments& arguments) {
     return fail(Code::invalid_argument, "nothing was said to change",
                 "Give --title, --body or another option; on a terminal your editor opens.");
   }
-  std::unique_ptr<Assembly> assembly = TRY(open_for_edit());
+  std::unique_ptr<Assembly> assembly = TRY(open_memory());
   const memory::Page page = TRY(assembly->memory().get(arguments.id));
   memory::NewPage whole = by_hand ? TRY(edited_by_hand(assembly->config().home, page))
                                   : TRY(edited_as_said(arguments, page));
@@ -136,7 +131,7 @@ Status edit(const MemoryEditArguments& arguments) {
 }
 
 Status log(const MemoryLogArguments& arguments) {
-  std::unique_ptr<Assembly> assembly = TRY(open_for_edit());
+  std::unique_ptr<Assembly> assembly = TRY(open_memory());
   const std::vector<memory::Entry> entries = TRY(
       memory::chronicle(assembly->memory(), assembly->database(), arguments.page, arguments.limit));
   if (arguments.json) {
@@ -154,7 +149,7 @@ Status log(const MemoryLogArguments& arguments) {
 }
 
 Status pin(const std::string& id, bool pinned) {
-  std::unique_ptr<Assembly> assembly = TRY(open_for_edit());
+  std::unique_ptr<Assembly> assembly = TRY(open_memory());
   const memory::Page page = TRY(assembly->memory().pin(id, pinned));
   print(fmt::format("{}: {}\n", page.pinned ? "Pinned" : "Not pinned",
                     printable(page.title, shown_title)));
@@ -162,7 +157,7 @@ Status pin(const std::string& id, bool pinned) {
 }
 
 Status alias(const MemoryAliasArguments& arguments) {
-  std::unique_ptr<Assembly> assembly = TRY(open_for_edit());
+  std::unique_ptr<Assembly> assembly = TRY(open_memory());
   const double weight = arguments.remove ? 0.0 : arguments.weight;
   TRY(assembly->memory().set_alias(arguments.term, arguments.expands_to, weight));
   print(weight > 0

@@ -19,11 +19,6 @@ namespace {
 
 namespace notion = memory::notion;
 
-Result<std::unique_ptr<Assembly>> open_for_sync() {
-  config::Config config = TRY(load_config());
-  return Assembly::open(config, Assembly::Extent::memory);
-}
-
 Json conflict_json(const memory::ConflictRecord& one) {
   return {{"number", one.number},      {"page", one.page_id},      {"file", one.path},
           {"at", iso_time(one.at_ms)}, {"before", one.texts.base}, {"stands", one.texts.ours},
@@ -186,7 +181,7 @@ Status sync(const MemorySyncArguments& arguments) {
 }
 
 Status conflicts(const MemoryConflictsArguments& arguments) {
-  std::unique_ptr<Assembly> assembly = TRY(open_for_sync());
+  std::unique_ptr<Assembly> assembly = TRY(open_memory());
   if (arguments.settle.empty()) {
     const auto open = TRY(open_conflicts_of(*assembly));
     const notion::MirrorStatus mirror =

@@ -26,6 +26,13 @@ std::string seconds_text(double ms) {
   return fmt::format("{:.1f} s", ms / 1000);
 }
 
+void print_sum(const account::ModelSum& sum) {
+  print(fmt::format("{:<11} {:<20} {:>6} {:>12} {:>12} {:>9} {:>10} {:>10}\n", sum.day,
+                    printable(sum.model, name_bytes), sum.calls, count_text(sum.prompt_tokens),
+                    count_text(sum.cached_tokens), count_text(sum.completion_tokens),
+                    seconds_text(sum.total_ms), account::usd_text(sum.cost_usd)));
+}
+
 void print_models(const account::Report& report) {
   if (report.models.empty()) {
     print("No model was asked in this time.\n");
@@ -35,10 +42,7 @@ void print_models(const account::Report& report) {
                     "calls", "prompt", "of it cached", "written", "time", "cost"));
   account::ModelSum all;
   for (const account::ModelSum& sum : report.models) {
-    print(fmt::format("{:<11} {:<20} {:>6} {:>12} {:>12} {:>9} {:>10} {:>10}\n", sum.day,
-                      printable(sum.model, name_bytes), sum.calls, count_text(sum.prompt_tokens),
-                      count_text(sum.cached_tokens), count_text(sum.completion_tokens),
-                      seconds_text(sum.total_ms), account::usd_text(sum.cost_usd)));
+    print_sum(sum);
     all.calls += sum.calls;
     all.prompt_tokens += sum.prompt_tokens;
     all.cached_tokens += sum.cached_tokens;
@@ -47,10 +51,8 @@ void print_models(const account::Report& report) {
     all.total_ms += sum.total_ms;
   }
   if (report.models.size() < 2) return;
-  print(fmt::format("{:<11} {:<20} {:>6} {:>12} {:>12} {:>9} {:>10} {:>10}\n", "together", "",
-                    all.calls, count_text(all.prompt_tokens), count_text(all.cached_tokens),
-                    count_text(all.completion_tokens), seconds_text(all.total_ms),
-                    account::usd_text(all.cost_usd)));
+  all.day = "together";
+  print_sum(all);
 }
 
 void print_budget(const account::Report& report, const config::RouteConfig& route) {

@@ -117,11 +117,10 @@ class Pass {
   }
 
   Status save() {
-    std::vector<const SyncRow*> rows;
-    for (const auto& [path, row] : changed_rows_) rows.push_back(&row);
+    if (dropped_.empty() && changed_rows_.empty()) return {};
     TRY(database_.write([&](Connection& connection) -> Status {
       for (const std::string& path : dropped_) TRY(drop_row(connection, root_, path));
-      for (const SyncRow* row : rows) TRY(put_row(connection, root_, *row));
+      for (const auto& [path, row] : changed_rows_) TRY(put_row(connection, root_, row));
       return {};
     }));
     changed_rows_.clear();

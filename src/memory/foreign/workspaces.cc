@@ -22,11 +22,6 @@ bool is_file(const std::string& path) {
   return ::stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode);
 }
 
-bool is_folder(const std::string& path) {
-  struct stat info{};
-  return ::stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
-}
-
 bool is_one_of(std::string_view name, std::initializer_list<std::string_view> names) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
@@ -211,8 +206,7 @@ Workspace workspace_at(std::string& root) {
   const std::string name = root.substr(root.rfind('/') + 1);
   if (name == "memories" && (is_file(root + "/MEMORY.md") || is_file(root + "/USER.md")))
     return Workspace::hermes;
-  const bool index = is_file(root + "/memory/MEMORY.md") || is_folder(root + "/memory");
-  if (is_file(root + "/CLAUDE.md") || (index && is_file(root + "/memory/MEMORY.md")) ||
+  if (is_file(root + "/CLAUDE.md") || is_file(root + "/memory/MEMORY.md") ||
       (name == "memory" && is_file(root + "/MEMORY.md")))
     return Workspace::claude_code;
   return Workspace::none;

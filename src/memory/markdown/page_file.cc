@@ -9,6 +9,7 @@
 #include "base/id.h"
 #include "base/limits.h"
 #include "base/text.h"
+#include "memory/draft.h"
 #include "memory/markdown/yaml.h"
 #include "memory/merge/merge.h"
 #include "memory/text/dates.h"
@@ -220,11 +221,9 @@ class Reader {
   }
 
   void read_kind() {
-    constexpr std::array<std::string_view, 8> kKinds = {
-        "fact", "preference", "commitment", "episode", "finding", "journal", "persona", "skill"};
     if (const auto kind = front_.scalar("kind")) {
       const std::string lower = ascii_lower(*kind);
-      if (std::find(kKinds.begin(), kKinds.end(), lower) != kKinds.end()) {
+      if (check_kind(lower)) {
         page_.kind = lower;
         return;
       }

@@ -305,7 +305,14 @@ class Matcher {
       : theirs_(std::move(theirs)), local_(std::move(local)) {
     marks_ = marks.size() == local_.size() ? marks : Marks(local_.size());
     fresh_ = fresh.size() == local_.size() ? fresh : std::vector<bool>(local_.size());
-    for (const std::string& unit : theirs_) hashes_.push_back(mark_of(unit));
+    for (const std::string& unit : theirs_) {
+      hashes_.push_back(mark_of(unit));
+      letters_.push_back(letters_of(unit));
+    }
+    local_letters_.resize(local_.size());
+    for (std::size_t j = 0; j < local_.size(); ++j) {
+      if (fresh_[j]) local_letters_[j] = letters_of(local_[j].canonical);
+    }
   }
 
   Reading read() {
@@ -331,9 +338,7 @@ class Matcher {
   bool equal(std::size_t i, std::size_t j) const {
     if (marks_[j].empty() ? theirs_[i] == local_[j].canonical : hashes_[i] == marks_[j])
       return true;
-    if (!fresh_[j]) return false;
-    const std::string letters = letters_of(theirs_[i]);
-    return !letters.empty() && letters == letters_of(local_[j].canonical);
+    return fresh_[j] && !letters_[i].empty() && letters_[i] == local_letters_[j];
   }
 
   // For each of their units the local one it is, or local_.size(): the longest common sequence.
@@ -376,7 +381,8 @@ class Matcher {
   std::vector<Unit> local_;
   Marks marks_;
   std::vector<bool> fresh_;
-  std::vector<std::string> hashes_;
+  std::vector<std::string> hashes_, letters_;  // of theirs
+  std::vector<std::string> local_letters_;     // of the fresh ones
 };
 
 std::size_t count_of(std::string_view text, std::string_view part) {

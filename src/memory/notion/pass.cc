@@ -70,11 +70,8 @@ Outcome merged_of(const Page& page, const Version& base, const Theirs& theirs) {
   out.tags = merge_list(sendable_tags(base.face.tags), page.tags, theirs.tags);
   const std::string before = shown_body(base.face.title, base.body);
   const std::string ours = shown_body(page.title, page.body);
-  if (!theirs.read || theirs.body == before) {
-    out.shown = ours;
-  } else if (ours == before) {
-    out.shown = theirs.body;
-  } else {
+  out.shown = ours;
+  if (theirs.read) {
     Merged merged = merge_text(before, ours, theirs.body, Stands::theirs);
     out.shown = std::move(merged.text);
     out.conflict = out.conflict || !merged.conflicts.empty();
