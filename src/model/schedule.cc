@@ -26,7 +26,6 @@ std::stop_token Schedule::Place::yield() const {
 }
 
 Status Schedule::Place::rejoin(const std::stop_token& stop) {
-  schedule_->leave(*ticket_);
   Status waited = schedule_->wait(*ticket_, stop);
   if (!waited) ticket_.reset();
   return waited;
@@ -83,6 +82,12 @@ Status Schedule::wait(Ticket& ticket, const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
   ticket.yield = std::stop_source();
   const auto place = waiting_.insert(waiting_.end(), &ticket);
+  // Who rejoins is back in the queue before the use is free: others of its urgency would get it
+  // else.
+  if (using_ == &ticket) {
+    using_ = nullptr;
+    changed_.notify_all();
+  }
   if (using_ != nullptr && ticket.priority < using_->priority) {
     // What hears of it may call back; not under the lock.
     std::stop_source yield = using_->yield;

@@ -52,6 +52,7 @@ class Schedule {
 
  private:
   using Ticket = Place::Ticket;
+  // The use itself is given up first if the ticket has it.
   Status wait(Ticket& ticket, const std::stop_token& stop);
   void leave(Ticket& ticket);
   const Ticket* next() const;
