@@ -75,8 +75,7 @@ Status Pull::ask() {
     if (stop_.stop_requested()) return fail(Code::cancelled, "stopped before anything was read");
     if (end.kind == End::Kind::again && attempt < kAskAttempts) {
       show(Progress::Phase::waiting, 0, end.error.message);
-      const auto until = std::chrono::steady_clock::now() + std::max(wait, end.wait);
-      while (std::chrono::steady_clock::now() < until && !stop_.stop_requested()) rt::sleep_ms(20);
+      rt::wait_for(std::max(wait, end.wait), stop_);
       wait *= 2;
       continue;
     }
