@@ -13,16 +13,6 @@
 namespace keel::rt {
 namespace {
 
-Status write_all(int fd, std::string_view content, const std::string& path) {
-  while (!content.empty()) {
-    const ssize_t n = ::write(fd, content.data(), content.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return tl::unexpected(errno_error(errno, "could not write " + path));
-    content.remove_prefix(static_cast<std::size_t>(n));
-  }
-  return {};
-}
-
 // A rename is durable only once the folder that holds the name is synced.
 void sync_folder_of(const std::string& path) {
   const std::size_t slash = path.rfind('/');
@@ -81,6 +71,16 @@ Result<std::string> read_file(const std::string& path, std::size_t max_bytes) {
       return fail(Code::limit, path + " has more than " + std::to_string(max_bytes) + " bytes");
     }
   }
+}
+
+Status write_all(int fd, std::string_view content, const std::string& path) {
+  while (!content.empty()) {
+    const ssize_t n = ::write(fd, content.data(), content.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return tl::unexpected(errno_error(errno, "could not write " + path));
+    content.remove_prefix(static_cast<std::size_t>(n));
+  }
+  return {};
 }
 
 Status write_file(const std::string& path, std::string_view content) {

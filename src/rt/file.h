@@ -14,6 +14,8 @@ Result<std::string> read_file(const std::string& path, std::size_t max_bytes);
 // Through a temporary file in the same folder, fsync and rename: readers see the old or the new
 // content, never a part.
 Status write_file(const std::string& path, std::string_view content);
+// All of it, to where the descriptor stands; `path` is for the error.
+Status write_all(int fd, std::string_view content, const std::string& path);
 // A rename that is on the disk when it returns; replaces what is there.
 Status move_file(const std::string& from, const std::string& to);
 Status make_folder(const std::string& path);

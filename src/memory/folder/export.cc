@@ -40,13 +40,7 @@ class Output {
   }
   Status write(std::string_view text) {
     hash_->update(text);
-    while (!text.empty()) {
-      const ssize_t n = ::write(fd_.get(), text.data(), text.size());
-      if (n < 0 && errno == EINTR) continue;
-      if (n < 0) return tl::unexpected(rt::errno_error(errno, "could not write " + path_));
-      text.remove_prefix(static_cast<std::size_t>(n));
-    }
-    return {};
+    return rt::write_all(fd_.get(), text, path_);
   }
   std::string hash() { return hash_->finish_hex(); }
 

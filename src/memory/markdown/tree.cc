@@ -114,12 +114,7 @@ class Walk {
 Status write_whole(const std::string& path, std::string_view text, mode_t mode) {
   const rt::Fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
   if (!fd) return tl::unexpected(rt::errno_error(errno, "could not create " + path));
-  while (!text.empty()) {
-    const ssize_t n = ::write(fd.get(), text.data(), text.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return tl::unexpected(rt::errno_error(errno, "could not write " + path));
-    text.remove_prefix(static_cast<std::size_t>(n));
-  }
+  TRY(rt::write_all(fd.get(), text, path));
   if (::fchmod(fd.get(), mode) != 0 || ::fsync(fd.get()) != 0)
     return tl::unexpected(rt::errno_error(errno, "could not sync " + path));
   return {};
