@@ -52,9 +52,7 @@ Stored row_of(const Statement& row) {
   page.hash = row.text(15);
   page.speaker = row.text(16);
   page.day = row.text(17);
-  for (const Json& alias : json_of(row, 18)) {
-    if (alias.is_string()) page.aliases.push_back(alias.get<std::string>());
-  }
+  page.aliases = json_texts(json_of(row, 18));
   page.importance = static_cast<int>(row.integer(19));
   page.valid_from = row.text(20);
   page.valid_to = row.text(21);

@@ -185,9 +185,7 @@ Result<std::optional<Version>> Ledger::version(std::string_view page_id, std::in
     version.face.valid_to = whole_day(json_string_or(props, "valid_to", ""));
     version.face.source = web_address(json_string_or(props, "source", ""));
     version.face.importance = static_cast<int>(json_int_or(props, "importance", 1));
-    if (const auto tags = props.find("tags"); tags != props.end() && tags->is_array())
-      for (const Json& tag : *tags)
-        if (tag.is_string()) version.face.tags.push_back(tag.get<std::string>());
+    version.face.tags = json_texts(props, "tags");
     return std::optional<Version>(std::move(version));
   });
 }

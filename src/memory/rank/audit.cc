@@ -158,9 +158,7 @@ Result<std::vector<Retrieval>> read_retrievals(Connection& connection,
       r.turn = select.text(4);
       r.at_ms = select.integer(5);
       r.pages = select.integer(6);
-      for (const Json& word : TRY(parse_json(select.text(7), "a retrieval's left out terms"))) {
-        if (word.is_string()) r.left_out.push_back(word.get<std::string>());
-      }
+      r.left_out = json_texts(TRY(parse_json(select.text(7), "a retrieval's left out terms")));
       r.left_out_count = select.integer(8);
       r.corpus_seq = select.integer(9);
       rows.emplace_back(select.integer(0), std::move(r));

@@ -97,9 +97,7 @@ Result<PageText> text_of(Connection& connection, std::int64_t number) {
                 select.text(5),
                 {},
                 select.text(7)};
-  for (const Json& alias : parse_json(select.text(6), "aliases").value_or(Json::array())) {
-    if (alias.is_string()) page.aliases += alias.get<std::string>() + " ";
-  }
+  page.aliases = join(json_texts(parse_json(select.text(6), "aliases").value_or(Json())), " ");
   page.rev = select.integer(8);
   page.created_ms = select.integer(9);
   page.distrusted = select.integer(10) != 0;
