@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -131,6 +132,12 @@ Status make_folder(const std::string& path) {
     return fail(Code::already_exists, path + " exists and is not a folder", "move it away");
   }
   return {};
+}
+
+std::optional<std::uint64_t> free_disk_bytes(const std::string& path) {
+  struct statvfs facts{};
+  if (::statvfs(path.c_str(), &facts) != 0) return std::nullopt;
+  return static_cast<std::uint64_t>(facts.f_bavail) * facts.f_frsize;
 }
 
 Result<Fd> lock_file(const std::string& path) {

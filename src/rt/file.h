@@ -1,6 +1,8 @@
 // Whole-file operations with errors that name the file. Files keel writes are 0600, folders 0700.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -19,6 +21,8 @@ Status write_all(int fd, std::string_view content, const std::string& path);
 // A rename that is on the disk when it returns; replaces what is there.
 Status move_file(const std::string& from, const std::string& to);
 Status make_folder(const std::string& path);
+// Free for this user on the file system of `path`; nothing if the system does not tell.
+std::optional<std::uint64_t> free_disk_bytes(const std::string& path);
 // An exclusive lock on a file that lasts as long as the descriptor; Code::busy if another process
 // holds it.
 Result<Fd> lock_file(const std::string& path);
