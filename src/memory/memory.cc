@@ -350,6 +350,9 @@ Status Memory::mark_injected(std::string_view retrieval, const std::vector<std::
 }
 
 Status Memory::mark_cited(std::string_view retrieval, std::string_view answer) {
+  const Cited cited = TRY(state_->database.read(
+      [&](Connection& connection) { return find_cited(connection, retrieval, answer); }));
+  if (cited.hits.empty()) return {};
   return state_->database.write(
       [&](Connection& connection) -> Status { return write_cited(connection, retrieval, answer); });
 }

@@ -431,12 +431,16 @@ Result<Page> revise_page(Connection& connection, std::int64_t number, const Draf
   Stored stored = TRY(read_page(connection, number));
   Page& page = stored.page;
   const NewPage old = page;
-  const std::vector<std::int64_t> neighbours = TRY(neighbours_of(connection, number));
   static_cast<NewPage&>(page) = changed.page;
   page.id = old.id;
   if (page.created_ms == 0) page.created_ms = old.created_ms;
   if (page.updated_ms == 0) page.updated_ms = now;
   page.revision += 1;
+  // Those of the place in which it was lend each other other words once it has left.
+  std::vector<std::int64_t> to_index = {number};
+  if (page.session != old.session || page.created_ms != old.created_ms)
+    for (const std::int64_t other : TRY(neighbours_of(connection, number)))
+      to_index.push_back(other);
   const Meaning meaning = meaning_of(page);
   {
     Statement update = TRY(connection.prepare(
@@ -457,10 +461,7 @@ Result<Page> revise_page(Connection& connection, std::int64_t number, const Draf
   TRY(write_tags(connection, number, page.tags));
   TRY(change_corpus(connection, {1, 0, 0, 0}));
   TRY(write_revision(connection, number, page, by, reason, now));
-  TRY(index_pages(connection, {number}));
-  // Those of the place in which it was.
-  if (page.session != old.session || page.created_ms != old.created_ms)
-    TRY(index_pages(connection, neighbours));
+  TRY(index_pages(connection, to_index));
   return page;
 }
 
