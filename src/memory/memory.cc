@@ -261,6 +261,12 @@ Result<std::vector<Revision>> Memory::revisions(std::string_view id_or_prefix) {
   });
 }
 
+Result<Revision> Memory::revision(std::string_view id_or_prefix, std::int64_t rev) {
+  return state_->database.read([&](Connection& connection) -> Result<Revision> {
+    return read_revision(connection, TRY(find_page(connection, id_or_prefix)).number, rev);
+  });
+}
+
 Result<std::vector<Change>> Memory::changes(std::int64_t after_seq, std::size_t limit) {
   return state_->database.read([&](Connection& connection) -> Result<std::vector<Change>> {
     return read_changes(connection, after_seq, limit);
@@ -354,7 +360,7 @@ Status Memory::mark_cited(std::string_view retrieval, std::string_view answer) {
       [&](Connection& connection) { return find_cited(connection, retrieval, answer); }));
   if (cited.hits.empty()) return {};
   return state_->database.write(
-      [&](Connection& connection) -> Status { return write_cited(connection, retrieval, answer); });
+      [&](Connection& connection) { return write_cited(connection, cited); });
 }
 
 Result<std::string> Memory::identity_text(std::string_view agent_name,

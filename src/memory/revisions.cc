@@ -104,6 +104,17 @@ Result<std::vector<Revision>> read_revisions(Connection& connection, std::int64_
   return found;
 }
 
+Result<Revision> read_revision(Connection& connection, std::int64_t number, std::int64_t rev) {
+  Statement select = TRY(connection.prepare(fmt::format(
+      "SELECT {} FROM revision r JOIN page p ON p.number = r.page WHERE r.page = ?1 AND r.rev = ?2",
+      kRevisionColumns)));
+  select.bind(1, number).bind(2, rev);
+  if (!TRY(select.step()))
+    return fail(Code::not_found, fmt::format("The page has no revision {}.", rev),
+                "`keel memory log PAGE` lists those it has.");
+  return revision_of(select);
+}
+
 Status check_chain(const std::vector<Revision>& revisions) {
   std::string head;
   std::int64_t rev = 0;

@@ -244,11 +244,10 @@ class Restorer {
 
   // Whether the page that is here has the exported form in its history.
   bool has(const Archived& page) {
-    const Result<std::vector<Revision>> here = memory_.revisions(page.id);
-    if (!here || page.history.revisions.empty()) return false;
-    return std::any_of(here->begin(), here->end(), [&](const Revision& one) {
-      return one.hash == page.history.revisions.back().hash;
-    });
+    if (page.history.revisions.empty()) return false;
+    const Revision& exported = page.history.revisions.back();
+    const Result<Revision> here = memory_.revision(page.id, exported.rev);
+    return here && here->hash == exported.hash;
   }
 
   // The file against the form that was exported: what was changed in it is merged into the page.

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <charconv>
 #include <optional>
 #include <set>
 #include <utility>
@@ -201,9 +202,7 @@ class Pass {
   }
 
   Result<NewPage> base_of(const std::string& page_id, std::int64_t rev) {
-    for (const Revision& one : TRY(memory_.revisions(page_id)))
-      if (one.rev == rev) return content_of(one);
-    return fail(Code::not_found, "that form of the page is not kept");
+    return content_of(TRY(memory_.revision(page_id, rev)));
   }
 
   // The owner changed the file; keel may have changed the page.
@@ -410,9 +409,10 @@ class Pass {
     const Document document = read_document(text.bytes, unused);
     const std::string rev = document.front.scalar("rev").value_or("");
     const std::string hash = document.front.scalar("hash").value_or("");
-    for (const Revision& one : TRY(memory_.revisions(id)))
-      if (std::to_string(one.rev) == rev && one.hash == hash)
-        return merge(path, *file, TRY(content_of(one)), now, one.rev, text);
+    std::int64_t number = 0;
+    std::from_chars(rev.data(), rev.data() + rev.size(), number);
+    if (const Result<Revision> one = memory_.revision(id, number); one && one->hash == hash)
+      return merge(path, *file, TRY(content_of(*one)), now, one->rev, text);
     return merge(path, *file, now, now, now.revision, text);
   }
 
