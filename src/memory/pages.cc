@@ -261,11 +261,9 @@ Result<std::string> resolve_id(Connection& connection, std::string_view text) {
     return fail(Code::invalid_argument,
                 fmt::format("'{}' fits several pages: {}.", shown, join(ids, ", ")),
                 "Give more characters of the id.");
-  Statement gone = TRY(connection.prepare("SELECT at_ms FROM tombstone WHERE page_id = ?1"));
-  gone.bind(1, wanted);
-  if (TRY(gone.step()))
+  if (const std::optional<WallMs> gone = TRY(forgotten_ms(connection, wanted)))
     return fail(Code::not_found,
-                fmt::format("The page {} was forgotten on {}.", wanted, iso_day(gone.integer(0))),
+                fmt::format("The page {} was forgotten on {}.", wanted, iso_day(*gone)),
                 "What it said is no longer kept.");
   return fail(Code::not_found, fmt::format("There is no page '{}'.", shown), kHint);
 }
@@ -280,12 +278,10 @@ Status check_free(Connection& connection, const std::string& id) {
                   fmt::format("There is a page {} already: {}.", id, printable(select.text(0), 80)),
                   "Change it with `keel memory edit`, or give the new one no id.");
   }
-  Statement gone = TRY(connection.prepare("SELECT at_ms FROM tombstone WHERE page_id = ?1"));
-  gone.bind(1, id);
-  if (TRY(gone.step()))
+  if (const std::optional<WallMs> gone = TRY(forgotten_ms(connection, id)))
     return fail(Code::permission,
                 fmt::format("The page {} was forgotten on {} and does not come back by itself.", id,
-                            iso_day(gone.integer(0))),
+                            iso_day(*gone)),
                 "Give the page no id if it is to be kept again.");
   return {};
 }
@@ -344,6 +340,13 @@ Result<Stored> find_page(Connection& connection, std::string_view id_or_prefix) 
     number = select.integer(0);
   }
   return read_page(connection, number);
+}
+
+Result<std::optional<WallMs>> forgotten_ms(Connection& connection, std::string_view page_id) {
+  Statement select = TRY(connection.prepare("SELECT at_ms FROM tombstone WHERE page_id = ?1"));
+  select.bind(1, page_id);
+  if (!TRY(select.step())) return std::optional<WallMs>();
+  return std::optional<WallMs>(select.integer(0));
 }
 
 Result<std::vector<Page>> list_pages(Connection& connection, std::string_view kind, int limit) {

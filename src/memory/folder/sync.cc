@@ -18,7 +18,7 @@
 #include "memory/markdown/notes.h"
 #include "memory/markdown/page_file.h"
 #include "memory/markdown/tree.h"
-#include "memory/merge/merge.h"
+#include "memory/pages.h"
 #include "memory/revisions.h"
 #include "rt/file.h"
 
@@ -417,7 +417,9 @@ class Pass {
   }
 
   Result<bool> is_forgotten(const std::string& id) {
-    return database_.read([&](Connection& connection) { return was_forgotten(connection, id); });
+    return database_.read([&](Connection& connection) -> Result<bool> {
+      return TRY(forgotten_ms(connection, id)).has_value();
+    });
   }
 
   Status add_pages() {

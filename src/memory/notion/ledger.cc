@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "base/limits.h"
+#include "memory/pages.h"
 
 namespace keel::memory::notion {
 namespace {
@@ -192,8 +193,7 @@ Result<std::optional<Version>> Ledger::version(std::string_view page_id, std::in
 
 Result<bool> Ledger::is_forgotten(std::string_view page_id) {
   return database_.read([&](Connection& connection) -> Result<bool> {
-    Statement row = TRY(connection.prepare("SELECT 1 FROM tombstone WHERE page_id = ?1"));
-    return TRY(row.bind(1, page_id).step());
+    return TRY(forgotten_ms(connection, page_id)).has_value();
   });
 }
 
