@@ -14,7 +14,6 @@
 #include "memory/markdown/notes.h"
 #include "memory/markdown/page_file.h"
 #include "memory/markdown/tree.h"
-#include "memory/merge/merge.h"
 #include "memory/revisions.h"
 #include "rt/file.h"
 
@@ -112,7 +111,8 @@ class Restorer {
 
   Status list_files() {
     std::vector<Problem> problems;
-    for (FoundFile& file : TRY(find_files(root_, problems))) there_.insert(std::move(file.path));
+    FolderContent content = TRY(find_files(root_, problems));
+    for (FoundFile& file : content.files) there_.insert(std::move(file.path));
     for (Problem& one : problems) report_.add(std::move(one));
     // Pages that are here with the identity of a new agent make way for those that come.
     for (const Page& page : TRY(memory_.list("persona", limits::memory_list)))
@@ -263,19 +263,16 @@ class Restorer {
     }
     const Page now = TRY(memory_.get(page.id));
     const NewPage base = TRY(content_of(page.history.revisions.back()));
-    NewPage merged = merge_fields(base, *file, now);
-    Merged body = merge_text(base.body, file->body, now.body);
-    merged.body = std::move(body.text);
-    merged.updated_ms = 0;
-    for (const Conflict& one : body.conflicts)
+    MergedPage merged = merge_pages(base, *file, now);
+    for (const Conflict& one : merged.conflicts)
       report(page.path, 0,
              "was changed here too; the file's text stands, the other is in the page's history: " +
                  printable(one.theirs, 200),
              false);
     const std::string_view by = options_.origin == "owner" ? "owner" : "import";
-    if (by != "owner") merged.origin = now.origin;
+    if (by != "owner") merged.page.origin = now.origin;
     const Result<Page> changed =
-        memory_.replace(page.id, merged, by, "edited in an exported folder");
+        memory_.replace(page.id, merged.page, by, "edited in an exported folder");
     if (!changed)
       report(page.path, 1, changed.error().message, true);
     else if (changed->revision != now.revision)
