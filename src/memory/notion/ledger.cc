@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
 #include <limits>
 
 #include "base/json.h"
@@ -201,6 +202,13 @@ Status Ledger::reset() {
   return database_.write([](Connection& connection) -> Status {
     return connection.execute("DELETE FROM notion_page; DELETE FROM notion_setting;");
   });
+}
+
+Result<WallMs> Ledger::setting_ms(std::string_view name) {
+  const std::string text = TRY(setting(name));
+  WallMs ms = 0;
+  std::from_chars(text.data(), text.data() + text.size(), ms);
+  return ms;
 }
 
 Result<std::string> Ledger::setting(std::string_view name) {

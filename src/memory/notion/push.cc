@@ -12,12 +12,6 @@ namespace {
 
 constexpr int kRounds = 4;  // until what was uncertain has been settled and sent again
 
-std::vector<std::string> canonical_units(std::string_view body) {
-  std::vector<std::string> out;
-  for (Unit& unit : units_of(body)) out.push_back(std::move(unit.canonical));
-  return out;
-}
-
 Status refuse(Pass& pass, Entry entry, const Page& page, const std::string& why,
               std::chrono::seconds again = limits::notion_sweep_time) {
   ++pass.report.refused;
