@@ -232,6 +232,23 @@ double Reader::number(const toml::table& table, std::string_view key, double oth
   return otherwise;
 }
 
+std::optional<double> Reader::dollars(const toml::table& table, std::string_view key) {
+  if (table.get(key) == nullptr) return std::nullopt;
+  return number(table, key, 0.0, 0.0, limits::config_price_max_usd);
+}
+
+std::string Reader::url(const toml::table& table, std::string_view key,
+                        std::string otherwise) const {
+  std::string url = text(table, key, std::move(otherwise));
+  while (url.ends_with('/')) url.pop_back();
+  return url;
+}
+
+void Reader::check_name(int line, std::string_view what, std::string_view name) {
+  if (name.size() > limits::config_name_bytes)
+    problem(line, fmt::format("{} is longer than {} bytes", what, limits::config_name_bytes));
+}
+
 std::string Reader::secret(const toml::table& table, std::string_view key) const {
   std::string reference = text(table, key);
   std::string_view prefix = "file:";
