@@ -186,7 +186,8 @@ void Reader::check_url(const std::string& url, std::string_view name, int line) 
 std::string Reader::text(const toml::table& table, std::string_view key,
                          std::string otherwise) const {
   const toml::node* node = table.get(key);
-  return node != nullptr && node->is_string() ? node->as_string()->get() : otherwise;
+  if (node == nullptr || !node->is_string()) return otherwise;
+  return node->as_string()->get();
 }
 
 std::vector<std::string> Reader::texts(const toml::table& table, std::string_view key) const {

@@ -182,7 +182,7 @@ Status check_by(std::string_view by) {
   return fail(Code::invalid_argument, fmt::format("'{}' cannot edit a page.", printable(by, 40)));
 }
 
-Status check_persona(const Page& page, std::string_view by) {
+Status check_persona(const NewPage& page, std::string_view by) {
   if (page.kind != "persona" || by == "owner") return {};
   return fail(Code::permission, "A persona page can only be changed by the owner.",
               "Use `keel memory edit` on the page.");
@@ -226,11 +226,7 @@ Result<Page> Memory::replace(std::string_view id, const NewPage& whole, std::str
     Draft draft = TRY(make_draft(whole));
     NewPage& page = draft.page;
     const bool by_owner = by == "owner";
-    if (page.kind == "persona" && !by_owner)
-      return tl::unexpected<Error>(Error{Code::permission,
-                                         "A persona page can only be written by the owner.",
-                                         "Use `keel memory edit` on the page.",
-                                         {}});
+    TRY(check_persona(page, by));
     page.pinned = by_owner ? whole.pinned : stored.page.pinned;
     if (!by_owner) page.origin = stored.page.origin;
     page.id = stored.page.id;

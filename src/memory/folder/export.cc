@@ -195,7 +195,7 @@ Result<Json> check_place(const std::string& folder, bool force) {
   const std::string text =
       TRY(rt::read_file(folder + "/" + std::string(kManifest), limits::json_bytes));
   const Json manifest = TRY(parse_json(text, std::string(kManifest)));
-  const Json files = manifest.value("files", Json::object());
+  Json files = manifest.value("files", Json::object());
   for (const auto& [path, hash] : files.items()) {
     if (force || !hash.is_string() || !path.ends_with(".md") || !stays_inside(path)) continue;
     const Result<std::string> there = read_in(folder, path, limits::folder_file_bytes);

@@ -20,7 +20,7 @@ namespace {
 std::string free_name(const std::string& root, const std::string& path) {
   const std::string stem = path.substr(0, path.rfind('.'));
   for (int i = 1;; ++i) {
-    const std::string name = stem + " (recovered " + std::to_string(i) + ").md";
+    std::string name = stem + " (recovered " + std::to_string(i) + ").md";
     const auto there = stamp_of(root, name);
     if (there && !*there) return name;
     if (!there || i > 1000) return stem + " (recovered " + random_hex(4) + ").md";

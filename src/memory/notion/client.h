@@ -80,7 +80,7 @@ class Client {
               std::stop_token stop, std::chrono::seconds patience);
   Answer once(std::string_view method, const std::string& path, const std::string& body, bool reads,
               std::stop_token stop);
-  Answer answered(const net::ServiceAnswer& answer, bool reads);
+  Answer answered(const net::ServiceAnswer& got, bool reads);
   Status wait_for_turn(std::stop_token stop, std::chrono::seconds patience);
   Result<std::chrono::steady_clock::duration> take_turn(std::chrono::seconds patience);
 

@@ -120,7 +120,8 @@ class Update {
     if (answer.status == 404) return gone();
     const Row row = TRY(row_of(TRY(need(std::move(answer))), pass_.schema));
     const bool own = row.edited_by == pass_.bot && row.edited_ms <= entry_.edited_ms + 60'000;
-    const bool seen = row.edited_ms + 60'000 * limits::notion_overlap_minutes <= entry_.checked_ms;
+    const bool seen =
+        row.edited_ms + WallMs{60'000} * limits::notion_overlap_minutes <= entry_.checked_ms;
     if (row.in_trash || !(own || seen)) {
       TRY(refresh(pass_, entry_));
       // Nothing to take over: what was read just now is what there is.

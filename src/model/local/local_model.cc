@@ -311,7 +311,7 @@ Status LocalModel::State::start(const EngineSettings& settings, const model::Sin
                                 std::stop_token stop) {
   const LoadRequest request = TRY(planned(settings));
   for (int attempt = 1;; ++attempt) {
-    const Status loaded = load(request, sink, stop);
+    Status loaded = load(request, sink, stop);
     if (loaded || loaded.error().code != Code::unavailable || !socket) return loaded;
     note_death();
     const std::lock_guard lock(facts_mutex);
