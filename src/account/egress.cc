@@ -87,9 +87,7 @@ Result<std::vector<EgressRow>> EgressLedger::rows(WallMs since, int limit) {
                     select.integer(9),
                     select.real(10),
                     select.text(11)};
-      for (const Json& page : TRY(parse_json(select.text(5), "pages of a row"))) {
-        if (page.is_string()) row.why.pages.push_back(page.get<std::string>());
-      }
+      row.why.pages = json_texts(TRY(parse_json(select.text(5), "pages of a row")));
       rows.push_back(std::move(row));
     }
     return rows;

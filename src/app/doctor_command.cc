@@ -4,7 +4,6 @@
 
 #include "app/assembly.h"
 #include "app/commands.h"
-#include "app/machine.h"
 #include "app/notion_mirror.h"
 #include "app/plan_text.h"
 #include "app/report.h"
@@ -15,6 +14,7 @@
 #include "memory/folder/sync_rows.h"
 #include "model/local/cpu.h"
 #include "model/local/gguf_check.h"
+#include "rt/file.h"
 #include "store/database.h"
 #include "ui/cells.h"
 #include "ui/terminal.h"
@@ -277,7 +277,7 @@ class Doctor {
 #endif
 
   void check_disk() {
-    std::optional<std::uint64_t> free = free_disk_bytes(config_.home);
+    std::optional<std::uint64_t> free = rt::free_disk_bytes(config_.home);
     if (!free) return;
     Grade grade = *free < limits::doctor_disk_fail_bytes   ? Grade::fail
                   : *free < limits::doctor_disk_warn_bytes ? Grade::warn

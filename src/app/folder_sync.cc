@@ -2,9 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
-#include <condition_variable>
 #include <filesystem>
-#include <mutex>
 
 #include "base/limits.h"
 #include "base/text.h"
@@ -55,8 +53,6 @@ FolderWorker::FolderWorker(Assembly& assembly)
 FolderWorker::~FolderWorker() = default;
 
 void FolderWorker::run(const std::stop_token& stop) {
-  std::mutex mutex;
-  std::condition_variable_any wake;
   std::string last;
   while (!stop.stop_requested()) {
     const auto begun = std::chrono::steady_clock::now();
@@ -76,11 +72,8 @@ void FolderWorker::run(const std::stop_token& stop) {
     }
     if (words != last && !words.empty()) log::warn("memory", "folder: {}", shorten(words, 1000));
     last = words;
-    std::unique_lock lock(mutex);
-    wake.wait_for(
-        lock, stop,
-        std::max<std::chrono::steady_clock::duration>(limits::folder_poll_time, 20 * took),
-        [] { return false; });
+    rt::wait_for(std::max<std::chrono::steady_clock::duration>(limits::folder_poll_time, 20 * took),
+                 stop);
   }
 }
 

@@ -86,9 +86,7 @@ Result<memory::NewPage> edited_by_hand(const std::string& home, const memory::Pa
   }
   for (const memory::Problem& one : problems)
     print(fmt::format("line {}: {}\n", one.line, printable(one.what, 200)));
-  memory::NewPage whole = memory::merge_fields(page, *changed, page);
-  whole.body = changed->body;
-  return whole;
+  return memory::merge_pages(page, *changed, page).page;
 }
 
 Result<memory::NewPage> edited_as_said(const MemoryEditArguments& arguments,

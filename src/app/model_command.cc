@@ -28,7 +28,7 @@ void print_models(const config::Config& config, const std::vector<shelf::Item>& 
   print(
       fmt::format("\nIn {}, not in keel.toml yet (keel model use NAME):\n", config.models_path()));
   for (const shelf::Item& item : files) {
-    print(fmt::format("  {:<20} {:>8}  {}\n", item.name, shelf::size_text(item.bytes), item.file));
+    print(fmt::format("  {:<20} {:>8}  {}\n", item.name, bytes_text(item.bytes), item.file));
   }
 }
 

@@ -2,9 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <condition_variable>
-#include <mutex>
-
 #include "base/limits.h"
 #include "log/log.h"
 #include "memory/notion/client.h"
@@ -86,15 +83,12 @@ NotionWorker::NotionWorker(Assembly& assembly, std::unique_ptr<notion::Mirror> m
 void NotionWorker::run(std::stop_token stop) {
   using std::chrono::steady_clock;
   steady_clock::time_point look_at = steady_clock::now();
-  std::mutex mutex;
-  std::condition_variable_any never;
   while (!stop.stop_requested()) {
     const bool look = steady_clock::now() >= look_at;
     const milliseconds rest = step(look, stop);
     if (look)
       look_at = steady_clock::now() + std::max<milliseconds>(rest, limits::notion_poll_time);
-    std::unique_lock lock(mutex);
-    never.wait_for(lock, stop, rest, [] { return false; });
+    rt::wait_for(rest, stop);
   }
 }
 

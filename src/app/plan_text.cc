@@ -23,7 +23,7 @@ Result<const config::ModelConfig*> find_local_model(const config::Config& config
 
 Result<local::Fit> fit_of(const config::Config& config, const config::ModelConfig& model) {
   local::FitOptions options;
-  options.model_path = model.path;
+  options.path = model.path;
   struct stat found{};
   if (::stat(config.home.c_str(), &found) == 0) options.home = config.home;
   options.environment = config::child_environment();

@@ -9,16 +9,17 @@
 #include "account/egress.h"
 #include "app/assembly.h"
 #include "app/commands.h"
-#include "app/machine.h"
 #include "app/model_use.h"
 #include "app/report.h"
 #include "app/setup.h"
 #include "base/limits.h"
 #include "base/text.h"
+#include "model/budget/machine.h"
 #include "model/local/gguf_check.h"
 #include "model/shelf/catalogue.h"
 #include "model/shelf/meter.h"
 #include "model/shelf/pull.h"
+#include "rt/file.h"
 #include "rt/thread.h"
 #include "ui/cells.h"
 #include "ui/terminal.h"
@@ -58,32 +59,44 @@ struct Offer {
   bool here = false;
 };
 
-std::vector<Offer> offers(const config::Config& config,
-                          const std::optional<MachineMemory>& memory) {
+// Memory for a model, what is left to everything else taken off.
+struct Room {
+  std::uint64_t now_bytes = 0;
+  std::uint64_t most_bytes = 0;  // if other programs ended
+};
+
+std::optional<Room> room_for_models() {
+  const Result<budget::Machine> machine = budget::look_at_machine(*budget::system_source());
+  if (!machine) return std::nullopt;
+  const auto beside_others = [&](std::int64_t bytes) {
+    return static_cast<std::uint64_t>(std::max<std::int64_t>(bytes - machine->reserve_bytes(), 0));
+  };
+  return Room{beside_others(machine->room_bytes()), beside_others(machine->most_bytes())};
+}
+
+std::vector<Offer> offers(const config::Config& config, const std::optional<Room>& room) {
   const std::vector<shelf::Item> items = shelf::items(config.models_path());
   std::vector<Offer> out;
   for (const shelf::Entry& entry : shelf::catalogue()) {
     Offer offer{&entry, {}, false};
-    if (memory) offer.fit = shelf::fit(entry, memory->usable_bytes(), memory->most_bytes());
+    if (room) offer.fit = shelf::fit(entry, room->now_bytes, room->most_bytes);
     for (const shelf::Item& item : items) offer.here = offer.here || item.file == entry.file;
     out.push_back(offer);
   }
   return out;
 }
 
-void print_offers(const std::vector<Offer>& list, const std::optional<MachineMemory>& memory) {
-  if (memory) {
-    print(fmt::format("This machine: {} of memory, {} free for a model now.\n\n",
-                      shelf::size_text(memory->most_bytes()),
-                      shelf::size_text(memory->usable_bytes())));
+void print_offers(const std::vector<Offer>& list, const std::optional<Room>& room) {
+  if (room) {
+    print(fmt::format("This machine has room for a model of {}, {} of that now.\n\n",
+                      bytes_text(room->most_bytes), bytes_text(room->now_bytes)));
   }
   print(fmt::format("  {:<20} {:>9} {:>9}  {}\n", "name", "file", "memory", "here"));
   for (const Offer& offer : list) {
     const shelf::Entry& entry = *offer.entry;
     const bool fits = offer.fit && *offer.fit != shelf::Fit::too_large;
     print(fmt::format("{} {:<20} {:>9} {:>9}  {}\n    {}; {}; checked by {}\n", fits ? "+" : "-",
-                      entry.name, shelf::size_text(entry.bytes),
-                      shelf::size_text(shelf::needed_bytes(entry)),
+                      entry.name, bytes_text(entry.bytes), bytes_text(shelf::needed_bytes(entry)),
                       offer.here  ? "pulled"
                       : offer.fit ? fit_words(*offer.fit)
                                   : "unknown",
@@ -97,10 +110,10 @@ void print_offers(const std::vector<Offer>& list, const std::optional<MachineMem
 
 Status available(bool json) {
   const config::Config config = TRY(load_config());
-  const std::optional<MachineMemory> memory = machine_memory();
-  const std::vector<Offer> list = offers(config, memory);
+  const std::optional<Room> room = room_for_models();
+  const std::vector<Offer> list = offers(config, room);
   if (!json) {
-    print_offers(list, memory);
+    print_offers(list, room);
     return {};
   }
   Json out = Json::array();
@@ -222,7 +235,7 @@ Result<shelf::Pulled> pull_source(const config::Config& config, const shelf::Sou
     TRY(local::check_gguf(path));
     return {};
   };
-  options.free_bytes = free_disk_bytes;
+  options.free_bytes = rt::free_disk_bytes;
   ProgressLine line(source.name, arguments.json);
   options.progress = [&](const shelf::Progress& progress) { line.show(progress); };
   const Stopper stopper(TRY(ui::Interrupts::create()));
@@ -263,7 +276,7 @@ Status pull(const ModelPullArguments& arguments) {
   }
   print(fmt::format("{} {} ({}; {}).\n", pulled.path,
                     pulled.was_there ? "was there already" : "is there",
-                    shelf::size_text(pulled.record.bytes), checked_words(pulled.record.checked)));
+                    bytes_text(pulled.record.bytes), checked_words(pulled.record.checked)));
   if (!used.empty()) {
     print(fmt::format("{} is the default from now on.\n", used));
   } else if (config.exists) {

@@ -58,6 +58,9 @@ TEST(Json, GettersNameTheKeyAndTheType) {
   EXPECT_EQ(json_int(object, "n").error().message, "\"n\" must be a whole number, not string");
   EXPECT_EQ(json_int(object, "m").error().message, "\"m\" is missing");
   EXPECT_EQ(json_int_or(object, "n", 7), 7);
+  const Json mixed = *parse_json(R"({"list": ["a", 1, "b"], "text": "a"})");
+  EXPECT_EQ(json_texts(mixed, "list"), (std::vector<std::string>{"a", "b"}));
+  for (const char* none : {"text", "gone"}) EXPECT_TRUE(json_texts(mixed, none).empty()) << none;
   EXPECT_FALSE(json_string(Json::array(), "n"));
 }
 

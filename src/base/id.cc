@@ -31,7 +31,9 @@ std::string make_ulid(WallMs now_ms) {
   } else {
     // The same millisecond, or a clock that went back: count on from the last id, so that order
     // holds.
-    for (std::size_t i = random.size(); i-- > 0 && ++random[i] == 0;) {
+    for (auto byte = random.rbegin(); byte != random.rend(); ++byte) {
+      *byte = static_cast<unsigned char>(*byte + 1);
+      if (*byte != 0) break;
     }
   }
   std::string id(26, '0');

@@ -106,4 +106,18 @@ bool json_bool_or(const Json& object, std::string_view key, bool otherwise) {
   return json_bool(object, key).value_or(otherwise);
 }
 
+std::vector<std::string> json_texts(const Json& array) {
+  std::vector<std::string> texts;
+  if (!array.is_array()) return texts;
+  for (const Json& one : array) {
+    if (one.is_string()) texts.push_back(one.get<std::string>());
+  }
+  return texts;
+}
+
+std::vector<std::string> json_texts(const Json& object, std::string_view key) {
+  const Json* array = find(object, key);
+  return array == nullptr ? std::vector<std::string>() : json_texts(*array);
+}
+
 }  // namespace keel

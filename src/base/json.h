@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 
@@ -31,5 +32,11 @@ std::string json_string_or(const Json& object, std::string_view key, std::string
 std::int64_t json_int_or(const Json& object, std::string_view key, std::int64_t otherwise);
 double json_number_or(const Json& object, std::string_view key, double otherwise);
 bool json_bool_or(const Json& object, std::string_view key, bool otherwise);
+
+// The strings of an array, in order; what is no string is passed over, and what is no array is an
+// empty one.
+std::vector<std::string> json_texts(const Json& array);
+// The same for the array under a key.
+std::vector<std::string> json_texts(const Json& object, std::string_view key);
 
 }  // namespace keel

@@ -17,7 +17,6 @@ inline constexpr std::size_t json_bytes = 32u << 20;
 
 // rt
 inline constexpr std::size_t frame_bytes = 32u << 20;  // one message between keel's own processes
-inline constexpr std::size_t file_read_bytes = 64u << 20;
 
 // log
 inline constexpr std::size_t log_file_bytes = 8u << 20;
@@ -164,7 +163,6 @@ inline constexpr auto shelf_progress_time = 200ms;
 inline constexpr std::size_t shelf_state_bytes = 1u << 20;           // of the record beside a file
 inline constexpr std::size_t shelf_spans = 4096;                     // missing pieces in it
 inline constexpr std::uint64_t shelf_disk_kept_bytes = 200'000'000;  // left free beside the file
-inline constexpr std::uint64_t shelf_system_bytes = 1'500'000'000;   // for the rest of the machine
 
 // msg
 inline constexpr std::size_t error_shown_bytes = 300;      // of an answer that is no JSON
@@ -353,9 +351,10 @@ inline constexpr std::size_t memory_extra_bytes = 32u << 10;  // keys that keel 
 inline constexpr int memory_importance = 3;                   // the highest
 inline constexpr std::size_t memory_changes = 10'000;         // in one listing
 inline constexpr std::size_t memory_waiting_segments = 256;   // not yet packed into postings
-inline constexpr std::size_t memory_posting_bytes = 2048;     // one packed piece of a term's list
-inline constexpr std::size_t memory_candidates = 1000;        // scored with everything
-inline constexpr std::int64_t memory_replay_pages = 200'000;  // a corpus that is built again
+inline constexpr std::size_t memory_rebuild_segments = 10'000;  // the same while all are made anew
+inline constexpr std::size_t memory_posting_bytes = 2048;       // one packed piece of a term's list
+inline constexpr std::size_t memory_candidates = 1000;          // scored with everything
+inline constexpr std::int64_t memory_replay_pages = 200'000;    // a corpus that is built again
 
 // memory/merge, memory/folder, memory/foreign
 inline constexpr std::size_t merge_cells = 4u << 20;              // of one comparison unit by unit

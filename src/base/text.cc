@@ -274,8 +274,8 @@ std::string nearest_name(std::string_view name, const std::vector<std::string>& 
 std::string bytes_text(std::uint64_t bytes) {
   const auto value = static_cast<double>(bytes);
   if (bytes < 1000) return fmt::format("{} bytes", bytes);
-  if (bytes < 1000000) return fmt::format("{:.0f} kB", value / 1e3);
-  if (bytes < 1000000000) return fmt::format("{:.0f} MB", value / 1e6);
+  if (bytes < 999'500) return fmt::format("{:.0f} kB", value / 1e3);
+  if (bytes < 999'500'000) return fmt::format("{:.0f} MB", value / 1e6);
   return fmt::format("{:.1f} GB", value / 1e9);
 }
 

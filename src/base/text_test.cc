@@ -84,6 +84,14 @@ TEST(Text, NearestNameFindsTypingErrorsOnly) {
   EXPECT_EQ(nearest_name("zzzzzz", {"name", "path", "kind"}), "");
 }
 
+TEST(Text, SizesNeverSayAThousandOfTheSmallerUnit) {
+  EXPECT_EQ(bytes_text(999), "999 bytes");
+  EXPECT_EQ(bytes_text(98'362'432), "98 MB");
+  EXPECT_EQ(bytes_text(999'600), "1 MB");
+  EXPECT_EQ(bytes_text(999'600'000), "1.0 GB");
+  EXPECT_EQ(bytes_text(2'740'000'000), "2.7 GB");
+}
+
 TEST(Text, SplitAndReplaceKeepEmptyParts) {
   EXPECT_EQ(split("a,,b", ',').size(), 3u);
   EXPECT_EQ(split("", ',').size(), 1u);

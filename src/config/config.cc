@@ -118,13 +118,6 @@ bool is_host_and_port(std::string_view text) {
   });
 }
 
-void check_name(Reader& reader, int line, std::string_view what, std::string_view name) {
-  if (name.size() > limits::config_name_bytes) {
-    reader.problem(line,
-                   fmt::format("{} is longer than {} bytes", what, limits::config_name_bytes));
-  }
-}
-
 // What each kind cannot do without, and what it takes no notice of.
 void check_kind(Reader& reader, const toml::table& table, const ModelConfig& model) {
   struct Kind {
@@ -168,8 +161,7 @@ void read_model(Reader& reader, const toml::table& table, Config& config) {
   model.kind = reader.text(table, "kind");
   model.path = reader.text(table, "path");
   if (!model.path.empty()) model.path = absolute_path(model.path, config.home);
-  model.base_url = reader.text(table, "base_url");
-  while (model.base_url.ends_with('/')) model.base_url.pop_back();
+  model.base_url = reader.url(table, "base_url");
   model.model = reader.text(table, "model");
   model.api_key = Secret(reader.secret(table, "api_key"));
   std::int64_t context = reader.integer(table, "context", 0, 0, limits::config_context_max);
@@ -179,13 +171,9 @@ void read_model(Reader& reader, const toml::table& table, Config& config) {
                                context, limits::config_context_min));
   }
   model.context = context;
-  const auto price = [&](std::string_view key) -> std::optional<double> {
-    if (table.get(key) == nullptr) return std::nullopt;
-    return reader.number(table, key, 0.0, 0.0, limits::config_price_max_usd);
-  };
-  model.price_in = price("price_in");
-  model.price_out = price("price_out");
-  model.price_cached = price("price_cached");
+  model.price_in = reader.dollars(table, "price_in");
+  model.price_out = reader.dollars(table, "price_out");
+  model.price_cached = reader.dollars(table, "price_cached");
   model.gpu = reader.boolean(table, "gpu", true);
   model.threads =
       static_cast<int>(reader.integer(table, "threads", 0, 0, limits::config_threads_max));
@@ -193,7 +181,7 @@ void read_model(Reader& reader, const toml::table& table, Config& config) {
 
   if (table.get("name") == nullptr) reader.problem(model.line, "this [[model]] needs a 'name'");
   if (table.get("kind") == nullptr) reader.problem(model.line, "this [[model]] needs a 'kind'");
-  check_name(reader, Reader::line_of(table, "name"), "the name of the model", model.name);
+  reader.check_name(Reader::line_of(table, "name"), "the name of the model", model.name);
   if (!model.kind.empty()) check_kind(reader, table, model);
   auto same = std::find_if(
       config.models.begin(), config.models.end(),
@@ -232,8 +220,7 @@ void read_notion(Reader& reader, const toml::table& root, Config& config) {
   const toml::table* table = section(reader, root, "notion", notion_keys);
   if (table == nullptr) return;
   NotionConfig& notion = config.notion;
-  notion.base_url = reader.text(*table, "base_url", notion.base_url);
-  while (notion.base_url.ends_with('/')) notion.base_url.pop_back();
+  notion.base_url = reader.url(*table, "base_url", notion.base_url);
   notion.token = Secret(reader.secret(*table, "token"));
   notion.data_source = reader.text(*table, "data_source");
   notion.owner = reader.text(*table, "owner");
@@ -256,7 +243,7 @@ void read_notion(Reader& reader, const toml::table& root, Config& config) {
 void read_sections(Reader& reader, const toml::table& root, Config& config) {
   if (const toml::table* agent = section(reader, root, "agent", agent_keys)) {
     config.agent_name = reader.text(*agent, "name", config.agent_name);
-    check_name(reader, Reader::line_of(*agent, "name"), "the name of the agent", config.agent_name);
+    reader.check_name(Reader::line_of(*agent, "name"), "the name of the agent", config.agent_name);
   }
   read_gateway(reader, root, config);
   if (const toml::table* files = section(reader, root, "files", files_keys);
@@ -277,8 +264,7 @@ void read_sections(Reader& reader, const toml::table& root, Config& config) {
     }
   }
   if (const toml::table* hub = section(reader, root, "hub", hub_keys)) {
-    config.hub_url = reader.text(*hub, "base_url", config.hub_url);
-    while (config.hub_url.ends_with('/')) config.hub_url.pop_back();
+    config.hub_url = reader.url(*hub, "base_url", config.hub_url);
     config.hub_token = Secret(reader.secret(*hub, "token"));
   }
   if (const toml::table* memory = section(reader, root, "memory", memory_keys)) {

@@ -186,7 +186,8 @@ void Reader::check_url(const std::string& url, std::string_view name, int line) 
 std::string Reader::text(const toml::table& table, std::string_view key,
                          std::string otherwise) const {
   const toml::node* node = table.get(key);
-  return node != nullptr && node->is_string() ? node->as_string()->get() : otherwise;
+  if (node == nullptr || !node->is_string()) return otherwise;
+  return node->as_string()->get();
 }
 
 std::vector<std::string> Reader::texts(const toml::table& table, std::string_view key) const {
@@ -230,6 +231,23 @@ double Reader::number(const toml::table& table, std::string_view key, double oth
   problem(line_of(node),
           fmt::format("'{}' is {}, but must be between {} and {}", key, value, low, high));
   return otherwise;
+}
+
+std::optional<double> Reader::dollars(const toml::table& table, std::string_view key) {
+  if (table.get(key) == nullptr) return std::nullopt;
+  return number(table, key, 0.0, 0.0, limits::config_price_max_usd);
+}
+
+std::string Reader::url(const toml::table& table, std::string_view key,
+                        std::string otherwise) const {
+  std::string url = text(table, key, std::move(otherwise));
+  while (url.ends_with('/')) url.pop_back();
+  return url;
+}
+
+void Reader::check_name(int line, std::string_view what, std::string_view name) {
+  if (name.size() > limits::config_name_bytes)
+    problem(line, fmt::format("{} is longer than {} bytes", what, limits::config_name_bytes));
 }
 
 std::string Reader::secret(const toml::table& table, std::string_view key) const {

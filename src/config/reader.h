@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -62,6 +63,12 @@ class Reader {
                        std::int64_t low, std::int64_t high);
   double number(const toml::table& table, std::string_view key, double otherwise, double low,
                 double high);
+  // An amount of money, or a price; nothing where none is said.
+  std::optional<double> dollars(const toml::table& table, std::string_view key);
+  // A name longer than limits::config_name_bytes is a problem; `what` is what has it.
+  void check_name(int line, std::string_view what, std::string_view name);
+  // Without slashes at its end, so that a path can follow.
+  std::string url(const toml::table& table, std::string_view key, std::string otherwise = {}) const;
   // "file:NAME" made absolute.
   std::string secret(const toml::table& table, std::string_view key) const;
 

@@ -40,11 +40,6 @@ std::optional<std::int64_t> tokens(Reader& reader, const toml::table& table, std
   return reader.integer(table, key, 0, 0, limits::config_context_max);
 }
 
-std::optional<double> dollars(Reader& reader, const toml::table& table, std::string_view key) {
-  if (table.get(key) == nullptr) return std::nullopt;
-  return reader.number(table, key, 0.0, 0.0, limits::config_price_max_usd);
-}
-
 RouteRule read_rule(Reader& reader, const toml::table& table, std::size_t number,
                     const std::vector<std::string>& models) {
   reader.check(table, "[[route.rule]]", rule_keys);
@@ -61,10 +56,7 @@ RouteRule read_rule(Reader& reader, const toml::table& table, std::size_t number
   rule.busy = truth(reader, table, "busy");
   rule.longer_than = tokens(reader, table, "longer_than");
   rule.shorter_than = tokens(reader, table, "shorter_than");
-  if (rule.name.size() > limits::config_name_bytes) {
-    reader.problem(rule.line, fmt::format("the name of the rule is longer than {} bytes",
-                                          limits::config_name_bytes));
-  }
+  reader.check_name(rule.line, "the name of the rule", rule.name);
   if (table.get("use") == nullptr) {
     reader.problem(rule.line, "this [[route.rule]] needs 'use', the name of a model or a list");
   } else if (rule.use.empty()) {
@@ -100,8 +92,8 @@ void read_route(Reader& reader, const toml::table& table,
   route.fallback = reader.texts(table, "fallback");
   route.local_only = reader.boolean(table, "local_only", false);
   if (table.get("private") != nullptr) route.private_names = reader.texts(table, "private");
-  route.budget_usd_per_day = dollars(reader, table, "budget_usd_per_day");
-  route.budget_usd_per_turn = dollars(reader, table, "budget_usd_per_turn");
+  route.budget_usd_per_day = reader.dollars(table, "budget_usd_per_day");
+  route.budget_usd_per_turn = reader.dollars(table, "budget_usd_per_turn");
 
   std::vector<std::string> models;
   for (const ModelConfig& model : config.models) models.push_back(model.name);

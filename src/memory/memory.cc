@@ -182,7 +182,7 @@ Status check_by(std::string_view by) {
   return fail(Code::invalid_argument, fmt::format("'{}' cannot edit a page.", printable(by, 40)));
 }
 
-Status check_persona(const Page& page, std::string_view by) {
+Status check_persona(const NewPage& page, std::string_view by) {
   if (page.kind != "persona" || by == "owner") return {};
   return fail(Code::permission, "A persona page can only be changed by the owner.",
               "Use `keel memory edit` on the page.");
@@ -226,11 +226,7 @@ Result<Page> Memory::replace(std::string_view id, const NewPage& whole, std::str
     Draft draft = TRY(make_draft(whole));
     NewPage& page = draft.page;
     const bool by_owner = by == "owner";
-    if (page.kind == "persona" && !by_owner)
-      return tl::unexpected<Error>(Error{Code::permission,
-                                         "A persona page can only be written by the owner.",
-                                         "Use `keel memory edit` on the page.",
-                                         {}});
+    TRY(check_persona(page, by));
     page.pinned = by_owner ? whole.pinned : stored.page.pinned;
     if (!by_owner) page.origin = stored.page.origin;
     page.id = stored.page.id;
@@ -258,6 +254,12 @@ Result<Page> Memory::pin(std::string_view id, bool pinned) {
 Result<std::vector<Revision>> Memory::revisions(std::string_view id_or_prefix) {
   return state_->database.read([&](Connection& connection) -> Result<std::vector<Revision>> {
     return read_revisions(connection, TRY(find_page(connection, id_or_prefix)).number);
+  });
+}
+
+Result<Revision> Memory::revision(std::string_view id_or_prefix, std::int64_t rev) {
+  return state_->database.read([&](Connection& connection) -> Result<Revision> {
+    return read_revision(connection, TRY(find_page(connection, id_or_prefix)).number, rev);
   });
 }
 
@@ -350,8 +352,11 @@ Status Memory::mark_injected(std::string_view retrieval, const std::vector<std::
 }
 
 Status Memory::mark_cited(std::string_view retrieval, std::string_view answer) {
+  const Cited cited = TRY(state_->database.read(
+      [&](Connection& connection) { return find_cited(connection, retrieval, answer); }));
+  if (cited.hits.empty()) return {};
   return state_->database.write(
-      [&](Connection& connection) -> Status { return write_cited(connection, retrieval, answer); });
+      [&](Connection& connection) { return write_cited(connection, cited); });
 }
 
 Result<std::string> Memory::identity_text(std::string_view agent_name,

@@ -151,6 +151,8 @@ class Memory {
   Status set_alias(std::string_view term, std::string_view expands_to, double weight = 0.3);
   // Every form of a page, the newest first.
   Result<std::vector<Revision>> revisions(std::string_view id_or_prefix);
+  // One of them; Code::not_found if the page never had it.
+  Result<Revision> revision(std::string_view id_or_prefix, std::int64_t rev);
   // What changed since the corpus was at `after_seq`, oldest first, at most
   // limits::memory_changes. A mirror remembers the last seq it has seen.
   Result<std::vector<Change>> changes(std::int64_t after_seq, std::size_t limit);

@@ -143,6 +143,12 @@ TEST_F(MemoryTest, an_edit_keeps_the_old_form_and_the_chain_shows_tampering) {
   MUST(memory().edit(page.id, change, "owner"));
   EXPECT_TRUE(search("Vogel").hits.empty());
   EXPECT_EQ(search("Amsel").hits.size(), 1u);
+  const std::vector<Revision> all = MUST(memory().revisions(page.id));
+  ASSERT_EQ(all.size(), 3u);
+  EXPECT_EQ(MUST(memory().revision(page.id, 1)).body, page.body);
+  EXPECT_EQ(MUST(memory().revision(page.id, 2)).hash, all[1].hash);
+  for (const int none : {0, 4})
+    EXPECT_EQ(memory().revision(page.id, none).error().code, Code::not_found);
   EXPECT_FALSE(memory().edit(page.id, change, "somebody"));
   MUST(memory().ensure_identity("Ada"));
   EXPECT_FALSE(memory().edit(MUST(memory().list("persona", 1)).at(0).id, change, "agent"));

@@ -52,9 +52,7 @@ Stored row_of(const Statement& row) {
   page.hash = row.text(15);
   page.speaker = row.text(16);
   page.day = row.text(17);
-  for (const Json& alias : json_of(row, 18)) {
-    if (alias.is_string()) page.aliases.push_back(alias.get<std::string>());
-  }
+  page.aliases = json_texts(json_of(row, 18));
   page.importance = static_cast<int>(row.integer(19));
   page.valid_from = row.text(20);
   page.valid_to = row.text(21);
@@ -263,11 +261,9 @@ Result<std::string> resolve_id(Connection& connection, std::string_view text) {
     return fail(Code::invalid_argument,
                 fmt::format("'{}' fits several pages: {}.", shown, join(ids, ", ")),
                 "Give more characters of the id.");
-  Statement gone = TRY(connection.prepare("SELECT at_ms FROM tombstone WHERE page_id = ?1"));
-  gone.bind(1, wanted);
-  if (TRY(gone.step()))
+  if (const std::optional<WallMs> gone = TRY(forgotten_ms(connection, wanted)))
     return fail(Code::not_found,
-                fmt::format("The page {} was forgotten on {}.", wanted, iso_day(gone.integer(0))),
+                fmt::format("The page {} was forgotten on {}.", wanted, iso_day(*gone)),
                 "What it said is no longer kept.");
   return fail(Code::not_found, fmt::format("There is no page '{}'.", shown), kHint);
 }
@@ -282,12 +278,10 @@ Status check_free(Connection& connection, const std::string& id) {
                   fmt::format("There is a page {} already: {}.", id, printable(select.text(0), 80)),
                   "Change it with `keel memory edit`, or give the new one no id.");
   }
-  Statement gone = TRY(connection.prepare("SELECT at_ms FROM tombstone WHERE page_id = ?1"));
-  gone.bind(1, id);
-  if (TRY(gone.step()))
+  if (const std::optional<WallMs> gone = TRY(forgotten_ms(connection, id)))
     return fail(Code::permission,
                 fmt::format("The page {} was forgotten on {} and does not come back by itself.", id,
-                            iso_day(gone.integer(0))),
+                            iso_day(*gone)),
                 "Give the page no id if it is to be kept again.");
   return {};
 }
@@ -346,6 +340,13 @@ Result<Stored> find_page(Connection& connection, std::string_view id_or_prefix) 
     number = select.integer(0);
   }
   return read_page(connection, number);
+}
+
+Result<std::optional<WallMs>> forgotten_ms(Connection& connection, std::string_view page_id) {
+  Statement select = TRY(connection.prepare("SELECT at_ms FROM tombstone WHERE page_id = ?1"));
+  select.bind(1, page_id);
+  if (!TRY(select.step())) return std::optional<WallMs>();
+  return std::optional<WallMs>(select.integer(0));
 }
 
 Result<std::vector<Page>> list_pages(Connection& connection, std::string_view kind, int limit) {
@@ -433,12 +434,16 @@ Result<Page> revise_page(Connection& connection, std::int64_t number, const Draf
   Stored stored = TRY(read_page(connection, number));
   Page& page = stored.page;
   const NewPage old = page;
-  const std::vector<std::int64_t> neighbours = TRY(neighbours_of(connection, number));
   static_cast<NewPage&>(page) = changed.page;
   page.id = old.id;
   if (page.created_ms == 0) page.created_ms = old.created_ms;
   if (page.updated_ms == 0) page.updated_ms = now;
   page.revision += 1;
+  // Those of the place in which it was lend each other other words once it has left.
+  std::vector<std::int64_t> to_index = {number};
+  if (page.session != old.session || page.created_ms != old.created_ms)
+    for (const std::int64_t other : TRY(neighbours_of(connection, number)))
+      to_index.push_back(other);
   const Meaning meaning = meaning_of(page);
   {
     Statement update = TRY(connection.prepare(
@@ -459,10 +464,7 @@ Result<Page> revise_page(Connection& connection, std::int64_t number, const Draf
   TRY(write_tags(connection, number, page.tags));
   TRY(change_corpus(connection, {1, 0, 0, 0}));
   TRY(write_revision(connection, number, page, by, reason, now));
-  TRY(index_pages(connection, {number}));
-  // Those of the place in which it was.
-  if (page.session != old.session || page.created_ms != old.created_ms)
-    TRY(index_pages(connection, neighbours));
+  TRY(index_pages(connection, to_index));
   return page;
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +22,8 @@ struct Stored {
 
 Result<Stored> find_page(store::Connection& connection, std::string_view id_or_prefix);
 Result<Stored> read_page(store::Connection& connection, std::int64_t number);
+// When a page of exactly this id was forgotten; nothing if it was not.
+Result<std::optional<WallMs>> forgotten_ms(store::Connection& connection, std::string_view page_id);
 Result<std::vector<Page>> list_pages(store::Connection& connection, std::string_view kind,
                                      int limit);
 

@@ -66,16 +66,6 @@ Revision revision_of(const Statement& row) {
           row.text(6), row.integer(7), row.integer(8), row.text(9), row.text(10)};
 }
 
-std::vector<std::string> strings_of(const Json& props, const char* key) {
-  std::vector<std::string> out;
-  if (const auto list = props.find(key); list != props.end() && list->is_array()) {
-    for (const Json& one : *list) {
-      if (one.is_string()) out.push_back(one.get<std::string>());
-    }
-  }
-  return out;
-}
-
 }  // namespace
 
 Status write_revision(Connection& connection, std::int64_t number, Page& page, std::string_view by,
@@ -114,6 +104,17 @@ Result<std::vector<Revision>> read_revisions(Connection& connection, std::int64_
   return found;
 }
 
+Result<Revision> read_revision(Connection& connection, std::int64_t number, std::int64_t rev) {
+  Statement select = TRY(connection.prepare(fmt::format(
+      "SELECT {} FROM revision r JOIN page p ON p.number = r.page WHERE r.page = ?1 AND r.rev = ?2",
+      kRevisionColumns)));
+  select.bind(1, number).bind(2, rev);
+  if (!TRY(select.step()))
+    return fail(Code::not_found, fmt::format("The page has no revision {}.", rev),
+                "`keel memory log PAGE` lists those it has.");
+  return revision_of(select);
+}
+
 Status check_chain(const std::vector<Revision>& revisions) {
   std::string head;
   std::int64_t rev = 0;
@@ -139,14 +140,14 @@ Result<NewPage> content_of(const Revision& revision) {
   page.body = revision.body;
   page.kind = json_string_or(props, "kind", "fact");
   page.origin = json_string_or(props, "origin", "untrusted");
-  page.tags = strings_of(props, "tags");
+  page.tags = json_texts(props, "tags");
   page.pinned = json_bool_or(props, "pinned", false);
   page.session = json_string_or(props, "session", "");
   page.source_turn = json_string_or(props, "turn", "");
   page.source_quote = json_string_or(props, "quote", "");
   page.speaker = json_string_or(props, "speaker", "");
   page.day = json_string_or(props, "day", "");
-  page.aliases = strings_of(props, "aliases");
+  page.aliases = json_texts(props, "aliases");
   page.importance = static_cast<int>(json_int_or(props, "importance", 1));
   page.valid_from = json_string_or(props, "valid_from", "");
   page.valid_to = json_string_or(props, "valid_to", "");

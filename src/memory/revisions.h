@@ -19,6 +19,8 @@ Status write_revision_as_is(store::Connection& connection, std::int64_t number,
                             const Revision& revision);
 // The newest first.
 Result<std::vector<Revision>> read_revisions(store::Connection& connection, std::int64_t number);
+Result<Revision> read_revision(store::Connection& connection, std::int64_t number,
+                               std::int64_t rev);
 // Code::corrupt if one does not follow from the one before. Oldest first, of one page.
 Status check_chain(const std::vector<Revision>& revisions);
 // The content a revision holds, its id and times too (created_ms 0 where it is not told).

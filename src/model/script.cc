@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <condition_variable>
 #include <csignal>
 #include <functional>
 #include <utility>
@@ -11,6 +10,7 @@
 #include "base/text.h"
 #include "model/stop_text.h"
 #include "rt/file.h"
+#include "rt/thread.h"
 
 namespace keel::model {
 namespace {
@@ -20,17 +20,6 @@ using SteadyTime = std::chrono::steady_clock::time_point;
 double ms_since(SteadyTime start) {
   return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start)
       .count();
-}
-
-// False if it was stopped.
-bool pause(int ms, std::stop_token stop) {
-  if (ms > 0) {
-    std::mutex mutex;
-    std::condition_variable_any changed;
-    std::unique_lock lock(mutex);
-    changed.wait_for(lock, stop, std::chrono::milliseconds(ms), [] { return false; });
-  }
-  return !stop.stop_requested();
 }
 
 std::int64_t count_words(std::string_view text) {
@@ -100,7 +89,7 @@ std::int64_t words_of(const msg::Item& item) {
 bool say(std::string_view text, int delay_ms, const std::stop_token& stop, Response& response,
          const std::function<bool(std::string_view)>& take) {
   for (const std::string_view token : tokens(text)) {
-    if (!pause(delay_ms, stop)) return false;
+    if (!rt::wait_for(std::chrono::milliseconds(delay_ms), stop)) return false;
     ++response.usage.completion_tokens;
     if (!take(token)) break;
   }
@@ -319,7 +308,7 @@ Result<Response> ScriptModel::generate(const Request& request, const Sink& sink,
     return response;
   }
   const Line line = TRY(begin(request, response));
-  bool going = pause(line.first_delay_ms, stop);
+  bool going = rt::wait_for(std::chrono::milliseconds(line.first_delay_ms), stop);
   response.timings.ttft_ms = ms_since(start);
   std::string thinking;
   std::string text;

@@ -122,6 +122,24 @@ void settle_opaque(std::vector<Item>& items, Dialect dialect, Losses& losses) {
   }
 }
 
+bool drop_thinking(std::vector<Item>& items, Losses& losses,
+                   const std::function<std::optional<Loss>(const Thinking&)>& judge) {
+  bool dropped = false;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    std::vector<Block>& blocks = items[i].blocks;
+    for (std::size_t b = blocks.size(); b-- > 0;) {
+      const auto* thinking = std::get_if<Thinking>(&blocks[b]);
+      std::optional<Loss> loss = thinking == nullptr ? std::nullopt : judge(*thinking);
+      if (!loss) continue;
+      loss->where = block_path(i, b);
+      losses.push_back(std::move(*loss));
+      blocks.erase(blocks.begin() + static_cast<std::ptrdiff_t>(b));
+      dropped = true;
+    }
+  }
+  return dropped;
+}
+
 void describe_images(std::vector<Item>& items, Losses& losses) {
   const auto lose = [&](std::size_t i, std::size_t b) {
     losses.push_back({Lost::image, block_path(i, b), "the model cannot see"});

@@ -2,7 +2,9 @@
 // the words that stand for what the other side cannot be shown.
 #pragma once
 
+#include <functional>
 #include <initializer_list>
+#include <optional>
 
 #include "msg/alias.h"
 #include "msg/params.h"
@@ -54,6 +56,10 @@ std::size_t head_end(const std::vector<Item>& items);
 void demote_system(std::vector<Item>& items, Losses& losses);
 // Blocks that only another dialect knows become what can be said of them in words, or go.
 void settle_opaque(std::vector<Item>& items, Dialect dialect, Losses& losses);
+// Takes out the thoughts for which `judge` gives a loss; its place is filled in here. Whether any
+// went.
+bool drop_thinking(std::vector<Item>& items, Losses& losses,
+                   const std::function<std::optional<Loss>(const Thinking&)>& judge);
 // Images become words.
 void describe_images(std::vector<Item>& items, Losses& losses);
 // Gives calls and results ids that the form allows.

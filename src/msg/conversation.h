@@ -46,6 +46,8 @@ struct Text {
 };
 
 enum class ThinkingKind { full, summary, redacted };
+// How the proof begins that keel puts under thoughts of its own models; no server takes it.
+inline constexpr std::string_view keel_signature = "keel1.";
 struct Thinking {
   std::string text;
   std::string origin;  // the model that thought it; another model is never shown it

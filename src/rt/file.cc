@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -12,16 +13,6 @@
 
 namespace keel::rt {
 namespace {
-
-Status write_all(int fd, std::string_view content, const std::string& path) {
-  while (!content.empty()) {
-    const ssize_t n = ::write(fd, content.data(), content.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return tl::unexpected(errno_error(errno, "could not write " + path));
-    content.remove_prefix(static_cast<std::size_t>(n));
-  }
-  return {};
-}
 
 // A rename is durable only once the folder that holds the name is synced.
 void sync_folder_of(const std::string& path) {
@@ -83,6 +74,16 @@ Result<std::string> read_file(const std::string& path, std::size_t max_bytes) {
   }
 }
 
+Status write_all(int fd, std::string_view content, const std::string& path) {
+  while (!content.empty()) {
+    const ssize_t n = ::write(fd, content.data(), content.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return tl::unexpected(errno_error(errno, "could not write " + path));
+    content.remove_prefix(static_cast<std::size_t>(n));
+  }
+  return {};
+}
+
 Status write_file(const std::string& path, std::string_view content) {
   const std::string temporary = path + ".new-" + random_hex(6);
   {
@@ -131,6 +132,12 @@ Status make_folder(const std::string& path) {
     return fail(Code::already_exists, path + " exists and is not a folder", "move it away");
   }
   return {};
+}
+
+std::optional<std::uint64_t> free_disk_bytes(const std::string& path) {
+  struct statvfs facts{};
+  if (::statvfs(path.c_str(), &facts) != 0) return std::nullopt;
+  return static_cast<std::uint64_t>(facts.f_bavail) * facts.f_frsize;
 }
 
 Result<Fd> lock_file(const std::string& path) {

@@ -75,6 +75,17 @@ TEST(Queue, AllItemsOfManyThreadsArrive) {
   EXPECT_EQ(sum, 4 * 500 * 501 / 2);
 }
 
+TEST(Thread, AWaitEndsWithItsTimeOrItsStopToken) {
+  std::stop_source stop;
+  const auto begun = std::chrono::steady_clock::now();
+  EXPECT_TRUE(wait_for(std::chrono::milliseconds(20), stop.get_token()));
+  EXPECT_GE(std::chrono::steady_clock::now() - begun, std::chrono::milliseconds(20));
+  const Thread other = start_thread("stopper", [&](std::stop_token) { stop.request_stop(); });
+  EXPECT_FALSE(wait_for(std::chrono::hours(1), stop.get_token()));
+  EXPECT_FALSE(wait_for(std::chrono::hours(1), stop.get_token()));
+  EXPECT_FALSE(wait_for({}, stop.get_token()));
+}
+
 TEST(Frame, MessagesArriveWholeAndInOrder) {
   auto [a, b] = *socket_pair();
   FrameSocket left(std::move(a)), right(std::move(b));

@@ -2,10 +2,11 @@
 
 #include <pthread.h>
 
-#include <chrono>
+#include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <mutex>
 
 namespace keel::rt {
 namespace {
@@ -38,6 +39,16 @@ Thread start_thread(std::string name, std::function<void(std::stop_token)> body)
 
 void sleep_ms(int ms) {
   std::this_thread::sleep_for(std::chrono::milliseconds(ms));
+}
+
+bool wait_for(std::chrono::steady_clock::duration time, std::stop_token stop) {
+  if (time > time.zero()) {
+    std::mutex mutex;
+    std::condition_variable_any never;
+    std::unique_lock lock(mutex);
+    never.wait_for(lock, stop, time, [] { return false; });
+  }
+  return !stop.stop_requested();
 }
 
 }  // namespace keel::rt

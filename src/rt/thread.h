@@ -3,6 +3,7 @@
 // vanishing. The stop_token is the way to end a thread; joining happens in the destructor.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <stop_token>
 #include <string>
@@ -15,5 +16,7 @@ using Thread = std::jthread;
 // `name` is cut to 15 bytes (the kernel's bound).
 Thread start_thread(std::string name, std::function<void(std::stop_token)> body);
 void sleep_ms(int ms);
+// Sleeps until the time is over; false if the stop token fires before or has fired already.
+bool wait_for(std::chrono::steady_clock::duration time, std::stop_token stop);
 
 }  // namespace keel::rt

@@ -11,7 +11,6 @@
 namespace keel::api {
 namespace {
 
-constexpr std::string_view kSignature = "keel1.";
 constexpr std::size_t kKeyDigits = 24;
 constexpr std::int64_t kMost = 1 << 30;
 
@@ -21,7 +20,7 @@ void claim_thoughts(std::vector<msg::Item>& items, const MapOptions& options) {
     for (msg::Block& block : item.blocks) {
       auto* thinking = std::get_if<msg::Thinking>(&block);
       if (thinking == nullptr) continue;
-      const bool ours = thinking->signature.starts_with(kSignature) &&
+      const bool ours = thinking->signature.starts_with(msg::keel_signature) &&
                         same_secret(thinking->signature,
                                     sign_thinking(options.secret, options.model, thinking->text));
       thinking->origin = ours ? options.model : "";
@@ -103,7 +102,7 @@ int answer_tokens(const msg::Params& params) {
 std::string sign_thinking(const std::string& secret, const std::string& model,
                           const std::string& text) {
   const std::string inner = sha256_hex(secret + '\0' + model + '\0' + text);
-  return std::string(kSignature) + sha256_hex(secret + '\0' + inner);
+  return std::string(msg::keel_signature) + sha256_hex(secret + '\0' + inner);
 }
 
 Mapped map_request(msg::Conversation conversation, const MapOptions& options) {

@@ -15,19 +15,20 @@ using store::Statement;
 
 struct Step {
   std::string page_id;
+  std::int64_t number = 0;  // of the page
   std::int64_t rev = 0;
   bool forgotten = false;
 };
 
 Result<std::vector<Step>> newest_steps(Connection& connection, int limit) {
   Statement select = TRY(connection.prepare(
-      "SELECT id, rev, gone FROM (SELECT r.seq AS seq, p.id AS id, r.rev AS rev, 0 AS gone FROM "
-      "revision r JOIN page p ON p.number = r.page UNION ALL SELECT seq, page_id, rev, 1 FROM "
-      "tombstone) ORDER BY seq DESC, rev DESC LIMIT ?1"));
+      "SELECT id, number, rev, gone FROM (SELECT r.seq AS seq, p.id AS id, p.number AS number, "
+      "r.rev AS rev, 0 AS gone FROM revision r JOIN page p ON p.number = r.page UNION ALL SELECT "
+      "seq, page_id, 0, rev, 1 FROM tombstone) ORDER BY seq DESC, rev DESC LIMIT ?1"));
   select.bind(1, limit);
   std::vector<Step> steps;
   while (TRY(select.step()))
-    steps.push_back({select.text(0), select.integer(1), select.integer(2) != 0});
+    steps.push_back({select.text(0), select.integer(1), select.integer(2), select.integer(3) != 0});
   return steps;
 }
 
@@ -73,9 +74,7 @@ std::string changes_of(const Revision& revision, const Revision* before) {
   return what + ": " + join(parts, ", ");
 }
 
-Entry entry_of(const std::vector<Revision>& newest_first, std::size_t i) {
-  const Revision& one = newest_first[i];
-  const Revision* before = i + 1 < newest_first.size() ? &newest_first[i + 1] : nullptr;
+Entry entry_of(const Revision& one, const Revision* before) {
   return {one.page_id, one.rev, one.hash, one.by, changes_of(one, before), one.title, one.at_ms};
 }
 
@@ -91,7 +90,8 @@ Result<std::vector<Entry>> of_page(Memory& memory, Connection& connection, std::
   }
   std::vector<Entry> entries;
   for (std::size_t i = 0; i < revisions->size() && i < limit; ++i)
-    entries.push_back(entry_of(*revisions, i));
+    entries.push_back(
+        entry_of((*revisions)[i], i + 1 < revisions->size() ? &(*revisions)[i + 1] : nullptr));
   return entries;
 }
 
@@ -108,9 +108,9 @@ Result<std::vector<Entry>> chronicle(Memory& memory, store::Database& database,
         if (auto gone = TRY(tombstone_of(connection, step.page_id))) entries.push_back(*gone);
         continue;
       }
-      const std::vector<Revision> revisions = TRY(memory.revisions(step.page_id));
-      for (std::size_t i = 0; i < revisions.size(); ++i)
-        if (revisions[i].rev == step.rev) entries.push_back(entry_of(revisions, i));
+      const Revision one = TRY(read_revision(connection, step.number, step.rev));
+      const Result<Revision> before = read_revision(connection, step.number, step.rev - 1);
+      entries.push_back(entry_of(one, before ? &*before : nullptr));
     }
     return entries;
   });

@@ -40,13 +40,7 @@ class Output {
   }
   Status write(std::string_view text) {
     hash_->update(text);
-    while (!text.empty()) {
-      const ssize_t n = ::write(fd_.get(), text.data(), text.size());
-      if (n < 0 && errno == EINTR) continue;
-      if (n < 0) return tl::unexpected(rt::errno_error(errno, "could not write " + path_));
-      text.remove_prefix(static_cast<std::size_t>(n));
-    }
-    return {};
+    return rt::write_all(fd_.get(), text, path_);
   }
   std::string hash() { return hash_->finish_hex(); }
 
@@ -201,7 +195,7 @@ Result<Json> check_place(const std::string& folder, bool force) {
   const std::string text =
       TRY(rt::read_file(folder + "/" + std::string(kManifest), limits::json_bytes));
   const Json manifest = TRY(parse_json(text, std::string(kManifest)));
-  const Json files = manifest.value("files", Json::object());
+  Json files = manifest.value("files", Json::object());
   for (const auto& [path, hash] : files.items()) {
     if (force || !hash.is_string() || !path.ends_with(".md") || !stays_inside(path)) continue;
     const Result<std::string> there = read_in(folder, path, limits::folder_file_bytes);

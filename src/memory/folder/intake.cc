@@ -175,7 +175,7 @@ Status import_notes(const std::string& path, Intake& intake, ImportReport& repor
   std::vector<FoundFile> files;
   if (S_ISDIR(info.st_mode)) {
     while (root.size() > 1 && root.back() == '/') root.pop_back();
-    files = TRY(find_files(root, problems));
+    files = TRY(find_files(root, problems)).files;
     std::sort(files.begin(), files.end(), natural_order);
   } else {
     const std::size_t slash = path.rfind('/');

@@ -20,7 +20,7 @@ namespace {
 std::string free_name(const std::string& root, const std::string& path) {
   const std::string stem = path.substr(0, path.rfind('.'));
   for (int i = 1;; ++i) {
-    const std::string name = stem + " (recovered " + std::to_string(i) + ").md";
+    std::string name = stem + " (recovered " + std::to_string(i) + ").md";
     const auto there = stamp_of(root, name);
     if (there && !*there) return name;
     if (!there || i > 1000) return stem + " (recovered " + random_hex(4) + ").md";
@@ -66,20 +66,15 @@ bool is_form_of(Memory& memory, std::string_view text, const std::string& path) 
   const Result<std::vector<Revision>> revisions = memory.revisions(file->id);
   if (!revisions) return false;
   return std::any_of(revisions->begin(), revisions->end(), [&](const Revision& one) {
-    Result<NewPage> form = content_of(one);
-    if (!form) return false;
-    // Times that the file does not say, and keys in another order, are no content.
-    form->updated_ms = file->updated_ms;
-    if (file->created_ms == 0) form->created_ms = 0;
-    if (file->origin.empty()) form->origin.clear();
-    if (file->title.empty()) form->title.clear();
-    return *form == *file;
+    const Result<NewPage> form = content_of(one);
+    return form && says_the_same(*file, *form);
   });
 }
 
-Status clear_leftovers(Memory& memory, const std::string& root, const SyncRows& rows,
+Status clear_leftovers(Memory& memory, const std::string& root,
+                       const std::vector<Leftover>& leftovers, const SyncRows& rows,
                        std::vector<Problem>& problems) {
-  for (const Leftover& left : TRY(find_leftovers(root))) {
+  for (const Leftover& left : leftovers) {
     const Result<std::string> text = read_in(root, left.path, limits::folder_file_bytes);
     const auto row = rows.find(left.of);
     const bool known = text && row != rows.end() && sha256_hex(*text) == row->second.hash;

@@ -10,7 +10,8 @@
 
 namespace keel::memory {
 
-Status clear_leftovers(Memory& memory, const std::string& root, const SyncRows& rows,
+Status clear_leftovers(Memory& memory, const std::string& root,
+                       const std::vector<Leftover>& leftovers, const SyncRows& rows,
                        std::vector<Problem>& problems);
 
 // Whether a text is what keel writes for one of the page's forms: then it holds nothing that the

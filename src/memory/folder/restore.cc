@@ -14,7 +14,6 @@
 #include "memory/markdown/notes.h"
 #include "memory/markdown/page_file.h"
 #include "memory/markdown/tree.h"
-#include "memory/merge/merge.h"
 #include "memory/revisions.h"
 #include "rt/file.h"
 
@@ -112,7 +111,8 @@ class Restorer {
 
   Status list_files() {
     std::vector<Problem> problems;
-    for (FoundFile& file : TRY(find_files(root_, problems))) there_.insert(std::move(file.path));
+    FolderContent content = TRY(find_files(root_, problems));
+    for (FoundFile& file : content.files) there_.insert(std::move(file.path));
     for (Problem& one : problems) report_.add(std::move(one));
     // Pages that are here with the identity of a new agent make way for those that come.
     for (const Page& page : TRY(memory_.list("persona", limits::memory_list)))
@@ -244,11 +244,10 @@ class Restorer {
 
   // Whether the page that is here has the exported form in its history.
   bool has(const Archived& page) {
-    const Result<std::vector<Revision>> here = memory_.revisions(page.id);
-    if (!here || page.history.revisions.empty()) return false;
-    return std::any_of(here->begin(), here->end(), [&](const Revision& one) {
-      return one.hash == page.history.revisions.back().hash;
-    });
+    if (page.history.revisions.empty()) return false;
+    const Revision& exported = page.history.revisions.back();
+    const Result<Revision> here = memory_.revision(page.id, exported.rev);
+    return here && here->hash == exported.hash;
   }
 
   // The file against the form that was exported: what was changed in it is merged into the page.
@@ -264,19 +263,16 @@ class Restorer {
     }
     const Page now = TRY(memory_.get(page.id));
     const NewPage base = TRY(content_of(page.history.revisions.back()));
-    NewPage merged = merge_fields(base, *file, now);
-    Merged body = merge_text(base.body, file->body, now.body);
-    merged.body = std::move(body.text);
-    merged.updated_ms = 0;
-    for (const Conflict& one : body.conflicts)
+    MergedPage merged = merge_pages(base, *file, now);
+    for (const Conflict& one : merged.conflicts)
       report(page.path, 0,
              "was changed here too; the file's text stands, the other is in the page's history: " +
                  printable(one.theirs, 200),
              false);
     const std::string_view by = options_.origin == "owner" ? "owner" : "import";
-    if (by != "owner") merged.origin = now.origin;
+    if (by != "owner") merged.page.origin = now.origin;
     const Result<Page> changed =
-        memory_.replace(page.id, merged, by, "edited in an exported folder");
+        memory_.replace(page.id, merged.page, by, "edited in an exported folder");
     if (!changed)
       report(page.path, 1, changed.error().message, true);
     else if (changed->revision != now.revision)

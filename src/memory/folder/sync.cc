@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <charconv>
 #include <optional>
 #include <set>
 #include <utility>
@@ -17,7 +18,7 @@
 #include "memory/markdown/notes.h"
 #include "memory/markdown/page_file.h"
 #include "memory/markdown/tree.h"
-#include "memory/merge/merge.h"
+#include "memory/pages.h"
 #include "memory/revisions.h"
 #include "rt/file.h"
 
@@ -84,9 +85,14 @@ class Pass {
       return fail(Code::invalid_argument, root_ + " is an export, which does not change.",
                   "Name another folder, or remove its keel.json to make it one that is kept in "
                   "step.");
-    TRY(clear_leftovers(memory_, root_, rows_, report_.problems));
     std::vector<Problem> problems;
-    found_ = TRY(find_files(root_, problems));
+    FolderContent content = TRY(find_files(root_, problems));
+    if (!content.leftovers.empty()) {
+      TRY(clear_leftovers(memory_, root_, content.leftovers, rows_, report_.problems));
+      problems.clear();
+      content = TRY(find_files(root_, problems));
+    }
+    found_ = std::move(content.files);
     for (Problem& one : problems) {
       // What cannot be looked at is not deleted.
       complete_ = complete_ && !one.what.starts_with("could not");
@@ -110,6 +116,7 @@ class Pass {
     changed_rows_[path] = row;
     rows_[path] = std::move(row);
   }
+  // `path` may be the row's own: it goes last.
   void forget_row(const std::string& path) {
     dropped_.insert(path);
     changed_rows_.erase(path);
@@ -186,24 +193,19 @@ class Pass {
   }
 
   // keel forgot the page. An edit since then is newer than the forgetting: it becomes a new page.
-  Status page_gone(const SyncRow& old, const Text& text, bool edited) {
-    const SyncRow row = old;
-    if (!edited) {
-      if (TRY(remove_file(root_, row.path, text.bytes)) == Replaced::done) {
-        ++report_.files_removed;
-        forget_row(row.path);
-      }
-      return {};
+  Status page_gone(const SyncRow& row, const Text& text, bool edited) {
+    if (edited) {
+      newcomers_.push_back({row.path, text.stamp});
+    } else {
+      if (TRY(remove_file(root_, row.path, text.bytes)) != Replaced::done) return {};
+      ++report_.files_removed;
     }
     forget_row(row.path);
-    newcomers_.push_back({row.path, text.stamp});
     return {};
   }
 
   Result<NewPage> base_of(const std::string& page_id, std::int64_t rev) {
-    for (const Revision& one : TRY(memory_.revisions(page_id)))
-      if (one.rev == rev) return content_of(one);
-    return fail(Code::not_found, "that form of the page is not kept");
+    return content_of(TRY(memory_.revision(page_id, rev)));
   }
 
   // The owner changed the file; keel may have changed the page.
@@ -225,17 +227,14 @@ class Pass {
   // Page and file become the same. `rev` is the form that both had last.
   Status merge(const std::string& path, const NewPage& file, const NewPage& base, const Page& now,
                std::int64_t rev, const Text& text) {
-    NewPage merged = merge_fields(base, file, now);
-    Merged body = merge_text(base.body, file.body, now.body);
-    merged.body = std::move(body.text);
-    merged.updated_ms = 0;
-    for (Conflict& one : body.conflicts) {
+    MergedPage merged = merge_pages(base, file, now);
+    for (Conflict& one : merged.conflicts) {
       ++report_.conflicts;
       const ConflictRecord record{0, now.id, path, clock_.wall_ms(), std::move(one)};
       TRY(database_.write(
           [&](Connection& connection) { return put_conflict(connection, record); }));
     }
-    const Result<Page> page = memory_.replace(now.id, merged, "owner", "edited in the folder");
+    const Result<Page> page = memory_.replace(now.id, merged.page, "owner", "edited in the folder");
     if (!page) {
       report(path, page.error().message);
       return refuse(path, now.id, rev, text, page.error().message);
@@ -247,14 +246,6 @@ class Pass {
       return {};
     }
     return write_page({path, page->id, rev, text.hash, text.stamp, {}}, text);
-  }
-
-  static bool says_the_same(NewPage file, const Page& page) {
-    file.updated_ms = page.updated_ms;
-    if (file.created_ms == 0) file.created_ms = page.created_ms;
-    if (file.origin.empty()) file.origin = page.origin;
-    if (file.title.empty()) file.title = page.title;
-    return !file.id.empty() && file == static_cast<const NewPage&>(page);
   }
 
   // keel changed the page: into the file, if that is still as it was read.
@@ -284,7 +275,8 @@ class Pass {
 
   Status remember_written(SyncRow row) {
     if (const auto stamp = stamp_of(root_, row.path); stamp && *stamp) row.stamp = **stamp;
-    remember(std::move(row), row.stamp.bytes > 0);
+    const bool stamped = row.stamp.bytes > 0;
+    remember(std::move(row), stamped);
     return {};
   }
 
@@ -410,14 +402,17 @@ class Pass {
     const Document document = read_document(text.bytes, unused);
     const std::string rev = document.front.scalar("rev").value_or("");
     const std::string hash = document.front.scalar("hash").value_or("");
-    for (const Revision& one : TRY(memory_.revisions(id)))
-      if (std::to_string(one.rev) == rev && one.hash == hash)
-        return merge(path, *file, TRY(content_of(one)), now, one.rev, text);
+    std::int64_t number = 0;
+    std::from_chars(rev.data(), rev.data() + rev.size(), number);
+    if (const Result<Revision> one = memory_.revision(id, number); one && one->hash == hash)
+      return merge(path, *file, TRY(content_of(*one)), now, one->rev, text);
     return merge(path, *file, now, now, now.revision, text);
   }
 
   Result<bool> is_forgotten(const std::string& id) {
-    return database_.read([&](Connection& connection) { return was_forgotten(connection, id); });
+    return database_.read([&](Connection& connection) -> Result<bool> {
+      return TRY(forgotten_ms(connection, id)).has_value();
+    });
   }
 
   Status add_pages() {

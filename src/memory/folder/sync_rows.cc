@@ -100,11 +100,6 @@ Result<std::int64_t> settle_conflicts(Connection& connection, std::int64_t numbe
   return connection.changes();
 }
 
-Result<bool> was_forgotten(Connection& connection, std::string_view page_id) {
-  Statement select = TRY(connection.prepare("SELECT 1 FROM tombstone WHERE page_id = ?1"));
-  return TRY(select.bind(1, page_id).step());
-}
-
 Result<std::map<std::string, std::int64_t>> page_revisions(Connection& connection) {
   Statement select = TRY(connection.prepare("SELECT id, rev FROM page"));
   std::map<std::string, std::int64_t> found;

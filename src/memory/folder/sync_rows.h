@@ -45,7 +45,6 @@ Result<std::vector<ConflictRecord>> open_conflicts(store::Connection& connection
 // 0 for all of them; how many there were.
 Result<std::int64_t> settle_conflicts(store::Connection& connection, std::int64_t number);
 
-Result<bool> was_forgotten(store::Connection& connection, std::string_view page_id);
 // Every page's newest revision.
 Result<std::map<std::string, std::int64_t>> page_revisions(store::Connection& connection);
 

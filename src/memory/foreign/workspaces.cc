@@ -43,7 +43,7 @@ class Reader {
 
   Status run() {
     std::vector<Problem> problems;
-    const std::vector<FoundFile> files = TRY(find_files(root_, problems));
+    const std::vector<FoundFile> files = TRY(find_files(root_, problems)).files;
     for (Problem& one : problems) report_.add(std::move(one));
     for (const FoundFile& file : files) TRY(take(file));
     return intake_.finish();

@@ -279,7 +279,8 @@ std::string document_text(const FrontMatter& front, std::string_view body) {
 }
 
 std::string with_line_ends_of(std::string_view other, std::string text) {
-  return other.find("\r\n") == std::string_view::npos ? text : replace_all(text, "\n", "\r\n");
+  if (other.find("\r\n") == std::string_view::npos) return text;
+  return replace_all(std::move(text), "\n", "\r\n");
 }
 
 std::string with_property(std::string_view text, std::string_view key, std::string_view value) {

@@ -71,7 +71,7 @@ struct Document {
 };
 // A byte order mark is taken off and line ends become \n. A text that does not begin with
 // properties is a body as a whole.
-Document read_document(std::string_view text, std::vector<Problem>& problems);
+Document read_document(std::string_view raw, std::vector<Problem>& problems);
 std::string document_text(const FrontMatter& front, std::string_view body);
 // A file's text with one more line `key: value` at the top of its properties; all else is as it is.
 std::string with_property(std::string_view text, std::string_view key, std::string_view value);
@@ -80,7 +80,7 @@ std::string with_line_ends_of(std::string_view other, std::string text);
 
 // "2023-05-08", "2023-05-08T13:56:00.250+02:00", "2023-05-08 13:56", seconds or milliseconds since
 // 1970; without a zone UTC. Nothing for what is no time.
-std::optional<WallMs> time_of(std::string_view text);
+std::optional<WallMs> time_of(std::string_view raw);
 // "2026-11-22T18:05:00.123Z".
 std::string time_text(WallMs ms);
 

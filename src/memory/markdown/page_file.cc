@@ -369,8 +369,21 @@ std::string path_of(const Page& page) {
   return folder + "/" + slug + "--" + page.id.substr(page.id.size() - 8) + ".md";
 }
 
-NewPage merge_fields(const NewPage& base, const NewPage& ours, const NewPage& theirs) {
-  NewPage out = theirs;
+bool says_the_same(const NewPage& file, const NewPage& page) {
+  NewPage whole = file;
+  whole.updated_ms = page.updated_ms;
+  if (file.created_ms == 0) whole.created_ms = page.created_ms;
+  if (file.origin.empty()) whole.origin = page.origin;
+  if (file.title.empty()) whole.title = page.title;
+  return !file.id.empty() && whole == page;
+}
+
+MergedPage merge_pages(const NewPage& base, const NewPage& ours, const NewPage& theirs) {
+  Merged body = merge_text(base.body, ours.body, theirs.body);
+  MergedPage merged{theirs, std::move(body.conflicts)};
+  NewPage& out = merged.page;
+  out.body = std::move(body.text);
+  out.updated_ms = 0;
   const auto take = [&](auto member) {
     if (ours.*member != base.*member) out.*member = ours.*member;
   };
@@ -394,7 +407,7 @@ NewPage merge_fields(const NewPage& base, const NewPage& ours, const NewPage& th
   take(&NewPage::extra);
   out.tags = merge_list(base.tags, ours.tags, theirs.tags);
   out.aliases = merge_list(base.aliases, ours.aliases, theirs.aliases);
-  return out;
+  return merged;
 }
 
 }  // namespace keel::memory

@@ -9,6 +9,7 @@
 
 #include "memory/markdown/front_matter.h"
 #include "memory/memory.h"
+#include "memory/merge/merge.h"
 
 namespace keel::memory {
 
@@ -35,7 +36,16 @@ void update_front(FrontMatter& front, const Page& page);
 // "Boat & harbour" of kind fact: "pages/fact/boat-harbour--4X2PNQ7A.md".
 std::string path_of(const Page& page);
 
-// What a file can change, put side by side: `theirs` where ours is as the base has it.
-NewPage merge_fields(const NewPage& base, const NewPage& ours, const NewPage& theirs);
+// Whether a page is what its file says. What the file leaves open (its times, its origin, a title)
+// may be anything.
+bool says_the_same(const NewPage& file, const NewPage& page);
+
+// What two sides made of the same page, put together; `ours` is the file, whose text stands where
+// both changed the same. Fields of `theirs` where ours are as the base has them; no time of change.
+struct MergedPage {
+  NewPage page;
+  std::vector<Conflict> conflicts;
+};
+MergedPage merge_pages(const NewPage& base, const NewPage& ours, const NewPage& theirs);
 
 }  // namespace keel::memory

@@ -47,16 +47,19 @@ bool swap_names(const std::string& a, const std::string& b) {
 #endif
 }
 
+constexpr std::string_view kWriting = ".keel-new-";
+constexpr std::string_view kSwapping = ".keel-swap-";
+
 class Walk {
  public:
   Walk(const std::string& root, std::vector<Problem>& problems)
       : root_(root), problems_(problems) {}
 
-  Result<std::vector<FoundFile>> run() {
+  Result<FolderContent> run() {
     TRY(enter("", 0));
-    std::sort(files_.begin(), files_.end(),
+    std::sort(found_.files.begin(), found_.files.end(),
               [](const FoundFile& a, const FoundFile& b) { return a.path < b.path; });
-    return std::move(files_);
+    return std::move(found_);
   }
 
  private:
@@ -76,11 +79,25 @@ class Walk {
     }
     for (; entry != fs::directory_iterator(); entry.increment(code)) {
       const std::string name = entry->path().filename().string();
-      if (name.starts_with('.')) continue;
-      TRY(look_at(folder.empty() ? name : folder + "/" + name, name, depth));
+      const std::string path = folder.empty() ? name : folder + "/" + name;
+      if (name.starts_with('.'))
+        note_leftover(path, name);
+      else
+        TRY(look_at(path, name, depth));
     }
     if (code) report(folder, "could not be read to its end: " + code.message());
     return {};
+  }
+
+  void note_leftover(const std::string& path, const std::string& name) {
+    const std::size_t writing = name.rfind(kWriting), swapping = name.rfind(kSwapping);
+    const std::size_t mark = writing != std::string::npos ? writing : swapping;
+    if (mark == std::string::npos || mark < 2) return;
+    struct stat info{};
+    if (::lstat((root_ + "/" + path).c_str(), &info) != 0 || !S_ISREG(info.st_mode)) return;
+    found_.leftovers.push_back(
+        {path, path.substr(0, path.size() - name.size()) + name.substr(1, mark - 1),
+         writing == std::string::npos});
   }
 
   Status look_at(const std::string& path, const std::string& name, int depth) {
@@ -96,39 +113,31 @@ class Walk {
         report(path, "its name is not UTF-8");
         return {};
       }
-      if (files_.size() >= limits::folder_files)
+      if (found_.files.size() >= limits::folder_files)
         return fail(
             Code::limit,
             fmt::format("{} holds more than {} Markdown files.", root_, limits::folder_files),
             "Name one of its folders.");
-      files_.push_back({path, stamp_from(info)});
+      found_.files.push_back({path, stamp_from(info)});
     }
     return {};
   }
 
   const std::string& root_;
   std::vector<Problem>& problems_;
-  std::vector<FoundFile> files_;
+  FolderContent found_;
 };
 
 Status write_whole(const std::string& path, std::string_view text, mode_t mode) {
   const rt::Fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
   if (!fd) return tl::unexpected(rt::errno_error(errno, "could not create " + path));
-  while (!text.empty()) {
-    const ssize_t n = ::write(fd.get(), text.data(), text.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return tl::unexpected(rt::errno_error(errno, "could not write " + path));
-    text.remove_prefix(static_cast<std::size_t>(n));
-  }
+  TRY(rt::write_all(fd.get(), text, path));
   if (::fchmod(fd.get(), mode) != 0 || ::fsync(fd.get()) != 0)
     return tl::unexpected(rt::errno_error(errno, "could not sync " + path));
   return {};
 }
 
-constexpr std::string_view kWriting = ".keel-new-";
-constexpr std::string_view kSwapping = ".keel-swap-";
-
-// Beside the file, so that a kill in between leaves it where find_leftovers() looks for it.
+// Beside the file, so that a kill in between leaves it where find_files() looks for it.
 std::string beside(const std::string& path, std::string_view mark) {
   const std::size_t slash = path.rfind('/');
   const std::size_t name = slash == std::string::npos ? 0 : slash + 1;
@@ -159,7 +168,7 @@ Result<Replaced> create(const std::string& temporary, const std::string& path) {
 
 }  // namespace
 
-Result<std::vector<FoundFile>> find_files(const std::string& root, std::vector<Problem>& problems) {
+Result<FolderContent> find_files(const std::string& root, std::vector<Problem>& problems) {
   return Walk(root, problems).run();
 }
 
@@ -278,27 +287,6 @@ Result<Replaced> remove_file(const std::string& root, const std::string& path,
   }
   ::unlink(aside.c_str());
   return Replaced::done;
-}
-
-Result<std::vector<Leftover>> find_leftovers(const std::string& root) {
-  std::vector<Leftover> out;
-  std::error_code code;
-  for (fs::recursive_directory_iterator entry(root, code), end; !code && entry != end;
-       entry.increment(code)) {
-    const std::string name = entry->path().filename().string();
-    if (!name.starts_with('.')) continue;
-    if (entry->is_directory(code)) {
-      entry.disable_recursion_pending();
-      continue;
-    }
-    const std::size_t writing = name.rfind(kWriting), swapping = name.rfind(kSwapping);
-    const std::size_t mark = writing != std::string::npos ? writing : swapping;
-    if (mark == std::string::npos || mark < 2) continue;
-    const std::string path = entry->path().string().substr(root.size() + 1);
-    out.push_back({path, path.substr(0, path.size() - name.size()) + name.substr(1, mark - 1),
-                   writing == std::string::npos});
-  }
-  return out;
 }
 
 }  // namespace keel::memory

@@ -26,8 +26,19 @@ struct FoundFile {
   FileStamp stamp;
 };
 
-// Sorted by path. What cannot be looked at is reported.
-Result<std::vector<FoundFile>> find_files(const std::string& root, std::vector<Problem>& problems);
+// What a kill in the middle of replace_file() or remove_file() leaves beside a file.
+struct Leftover {
+  std::string path;  // from the folder
+  std::string of;    // the file that was to be replaced
+  // It may hold what was in the file before; otherwise it is a part of what was to be written.
+  bool may_be_theirs = false;
+};
+struct FolderContent {
+  std::vector<FoundFile> files;  // sorted by path
+  std::vector<Leftover> leftovers;
+};
+// What cannot be looked at is reported.
+Result<FolderContent> find_files(const std::string& root, std::vector<Problem>& problems);
 
 // The bytes of a file. Code::limit for one that is too large, Code::not_found, Code::permission.
 Result<std::string> read_in(const std::string& root, const std::string& path,
@@ -52,14 +63,5 @@ Result<Replaced> replace_file(const std::string& root, const std::string& path,
 // Removes a file that holds `expected` still.
 Result<Replaced> remove_file(const std::string& root, const std::string& path,
                              const std::string& expected);
-
-// What a kill in the middle of the two above leaves beside a file.
-struct Leftover {
-  std::string path;  // from the folder
-  std::string of;    // the file that was to be replaced
-  // It may hold what was in the file before; otherwise it is a part of what was to be written.
-  bool may_be_theirs = false;
-};
-Result<std::vector<Leftover>> find_leftovers(const std::string& root);
 
 }  // namespace keel::memory

@@ -20,8 +20,9 @@ bool is_space(char c) {
 
 char32_t hex_value(std::string_view digits) {
   unsigned value = 0xFFFD;
-  const auto end = digits.data() + digits.size();
-  if (std::from_chars(digits.data(), end, value, 16).ptr != end) return 0xFFFD;
+  const auto [end, error] =
+      std::from_chars(digits.data(), digits.data() + digits.size(), value, 16);
+  if (error != std::errc() || end != digits.data() + digits.size()) return 0xFFFD;
   return value == 0 || value > 0x10FFFF || (value >= 0xD800 && value < 0xE000) ? 0xFFFD : value;
 }
 
@@ -210,7 +211,7 @@ std::string key_of(std::string_view line) {
 }
 
 std::string key_text(std::string_view key) {
-  const std::string plain(key);
+  std::string plain(key);
   if (key_of(plain + ":") == plain) return plain;
   return "\"" + replace_all(replace_all(plain, "\\", "\\\\"), "\"", "\\\"") + "\"";
 }

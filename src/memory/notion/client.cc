@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "log/log.h"
 #include "net/client.h"
+#include "rt/thread.h"
 
 namespace keel::memory::notion {
 namespace {
@@ -111,41 +112,39 @@ Answer Client::call(std::string_view method, const std::string& path, const Json
     log::info("notion", "asking again after attempt {}: {}", attempt, answer.error.message);
     const double spread = std::uniform_real_distribution<double>(0.5, 1.0)(random);
     const auto wait = milliseconds(static_cast<long>(first_ms * spread * (1L << (attempt - 1))));
-    if (!pause(std::min(wait, most), stop)) return answer;
+    if (!rt::wait_for(std::min(wait, most), stop)) return answer;
   }
 }
 
 Status Client::wait_for_turn(std::stop_token stop, std::chrono::seconds patience) {
-  std::unique_lock lock(mutex_);
-  for (;;) {
-    if (stop.stop_requested()) return fail(Code::cancelled, "the request to Notion was stopped");
-    const auto now = steady_clock::now();
-    const double passed = std::chrono::duration<double>(now - filled_).count();
-    tokens_ = std::min(limits::notion_burst, tokens_ + passed * options_.per_second);
-    filled_ = now;
-    if (paused_until_ - now > patience)
-      return fail(Code::busy,
-                  fmt::format("Notion asks to wait {} seconds",
-                              duration_cast<std::chrono::seconds>(paused_until_ - now).count()),
-                  "Try again after that.");
-    if (now < paused_until_) {
-      changed_.wait_until(lock, stop, paused_until_, [] { return false; });
-    } else if (tokens_ >= 1.0) {
-      tokens_ -= 1.0;
-      ++requests_;
-      return {};
-    } else {
-      const auto wait = std::chrono::duration<double>((1.0 - tokens_) / options_.per_second);
-      changed_.wait_for(lock, stop, wait, [] { return false; });
-    }
+  while (!stop.stop_requested()) {
+    const steady_clock::duration wait = TRY(take_turn(patience));
+    if (wait == steady_clock::duration::zero()) return {};
+    rt::wait_for(wait, stop);
   }
+  return fail(Code::cancelled, "the request to Notion was stopped");
 }
 
-// False if the stop token fires before the time is over.
-bool Client::pause(steady_clock::duration time, std::stop_token stop) {
-  std::unique_lock lock(mutex_);
-  changed_.wait_for(lock, stop, time, [] { return false; });
-  return !stop.stop_requested();
+// Zero: it is this request's turn now. Otherwise the time until it is worth asking again.
+Result<steady_clock::duration> Client::take_turn(std::chrono::seconds patience) {
+  const std::lock_guard lock(mutex_);
+  const auto now = steady_clock::now();
+  const double passed = std::chrono::duration<double>(now - filled_).count();
+  tokens_ = std::min(limits::notion_burst, tokens_ + passed * options_.per_second);
+  filled_ = now;
+  if (paused_until_ - now > patience)
+    return fail(Code::busy,
+                fmt::format("Notion asks to wait {} seconds",
+                            duration_cast<std::chrono::seconds>(paused_until_ - now).count()),
+                "Try again after that.");
+  if (now < paused_until_) return paused_until_ - now;
+  if (tokens_ < 1.0) {
+    const std::chrono::duration<double> wait((1.0 - tokens_) / options_.per_second);
+    return std::chrono::ceil<steady_clock::duration>(wait);
+  }
+  tokens_ -= 1.0;
+  ++requests_;
+  return steady_clock::duration::zero();
 }
 
 Answer Client::once(std::string_view method, const std::string& path, const std::string& body,

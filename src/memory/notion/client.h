@@ -7,7 +7,6 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
 #include <functional>
 #include <mutex>
 #include <stop_token>
@@ -81,15 +80,14 @@ class Client {
               std::stop_token stop, std::chrono::seconds patience);
   Answer once(std::string_view method, const std::string& path, const std::string& body, bool reads,
               std::stop_token stop);
-  Answer answered(const net::ServiceAnswer& answer, bool reads);
+  Answer answered(const net::ServiceAnswer& got, bool reads);
   Status wait_for_turn(std::stop_token stop, std::chrono::seconds patience);
-  bool pause(std::chrono::steady_clock::duration time, std::stop_token stop);
+  Result<std::chrono::steady_clock::duration> take_turn(std::chrono::seconds patience);
 
   net::Client& net_;
   net::Endpoint endpoint_;
   ClientOptions options_;
   mutable std::mutex mutex_;
-  std::condition_variable_any changed_;
   double tokens_ = limits::notion_burst;
   std::chrono::steady_clock::time_point filled_;
   std::chrono::steady_clock::time_point paused_until_;

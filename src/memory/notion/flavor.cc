@@ -397,14 +397,18 @@ std::vector<Unit> units_of(std::string_view body) {
   return Cutter().cut(body);
 }
 
+std::vector<std::string> canonical_units(std::string_view body) {
+  std::vector<std::string> out;
+  for (Unit& unit : units_of(body)) out.push_back(std::move(unit.canonical));
+  return out;
+}
+
 std::string join_units(const std::vector<std::string>& canonical) {
   return join(canonical, "\n\n");
 }
 
 std::string to_notion(std::string_view body) {
-  std::vector<std::string> canonical;
-  for (Unit& unit : units_of(body)) canonical.push_back(std::move(unit.canonical));
-  return join_units(canonical);
+  return join_units(canonical_units(body));
 }
 
 std::string from_notion(std::string_view unit) {

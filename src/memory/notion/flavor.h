@@ -20,6 +20,7 @@ struct Unit {
 };
 
 std::vector<Unit> units_of(std::string_view body);
+std::vector<std::string> canonical_units(std::string_view body);
 // Canonical units with an empty line between them: what is sent.
 std::string to_notion(std::string_view body);
 std::string join_units(const std::vector<std::string>& canonical);

@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
 #include <limits>
 
 #include "base/json.h"
 #include "base/limits.h"
+#include "memory/pages.h"
 
 namespace keel::memory::notion {
 namespace {
@@ -185,17 +187,14 @@ Result<std::optional<Version>> Ledger::version(std::string_view page_id, std::in
     version.face.valid_to = whole_day(json_string_or(props, "valid_to", ""));
     version.face.source = web_address(json_string_or(props, "source", ""));
     version.face.importance = static_cast<int>(json_int_or(props, "importance", 1));
-    if (const auto tags = props.find("tags"); tags != props.end() && tags->is_array())
-      for (const Json& tag : *tags)
-        if (tag.is_string()) version.face.tags.push_back(tag.get<std::string>());
+    version.face.tags = json_texts(props, "tags");
     return std::optional<Version>(std::move(version));
   });
 }
 
 Result<bool> Ledger::is_forgotten(std::string_view page_id) {
   return database_.read([&](Connection& connection) -> Result<bool> {
-    Statement row = TRY(connection.prepare("SELECT 1 FROM tombstone WHERE page_id = ?1"));
-    return TRY(row.bind(1, page_id).step());
+    return TRY(forgotten_ms(connection, page_id)).has_value();
   });
 }
 
@@ -203,6 +202,13 @@ Status Ledger::reset() {
   return database_.write([](Connection& connection) -> Status {
     return connection.execute("DELETE FROM notion_page; DELETE FROM notion_setting;");
   });
+}
+
+Result<WallMs> Ledger::setting_ms(std::string_view name) {
+  const std::string text = TRY(setting(name));
+  WallMs ms = 0;
+  std::from_chars(text.data(), text.data() + text.size(), ms);
+  return ms;
 }
 
 Result<std::string> Ledger::setting(std::string_view name) {

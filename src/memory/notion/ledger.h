@@ -83,6 +83,7 @@ class Ledger {
   Status reset();
 
   Result<std::string> setting(std::string_view name);
+  Result<WallMs> setting_ms(std::string_view name);  // 0 where it was never set
   Status set(std::string_view name, std::string_view value);
 
   Status add_conflict(const ConflictRecord& record);

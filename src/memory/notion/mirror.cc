@@ -9,10 +9,6 @@
 namespace keel::memory::notion {
 namespace {
 
-WallMs ms_of(const std::string& text) {
-  return text.empty() ? 0 : std::strtoll(text.c_str(), nullptr, 10);
-}
-
 Json strings(const std::vector<std::string>& list) {
   Json out = Json::array();
   for (const std::string& one : list) out.push_back(one);
@@ -126,7 +122,7 @@ Status Mirror::State::get_ready(Report& report, std::stop_token stop) {
 
 Status Mirror::State::work(const SyncOptions& what, Report& report, std::stop_token stop) {
   TRY(get_ready(report, stop));
-  report.full = ms_of(TRY(ledger.setting("full_until_ms"))) > clock.wall_ms();
+  report.full = TRY(ledger.setting_ms("full_until_ms")) > clock.wall_ms();
   const bool was_full = report.full;
   Pass pass{memory, ledger, client, clock,  stop,  what, report,
             source, bot,    owner,  schema, false, {}};
@@ -181,7 +177,7 @@ Status Mirror::sync(const SyncOptions& options, Report& report, std::stop_token 
 
 Result<bool> Mirror::waiting() {
   const WallMs now = state_->clock.wall_ms();
-  const bool full = ms_of(TRY(state_->ledger.setting("full_until_ms"))) > now;
+  const bool full = TRY(state_->ledger.setting_ms("full_until_ms")) > now;
   std::int64_t after = 0;
   if (!TRY(state_->ledger.outdated(now, !full, 1, after)).empty()) return true;
   return !TRY(state_->ledger.orphans(1)).empty();
@@ -193,9 +189,9 @@ Result<MirrorStatus> mirror_status(store::Database& database, const Clock& clock
   status.counts = TRY(ledger.counts(clock.wall_ms()));
   status.problem = TRY(ledger.setting("problem"));
   if (!status.problem.empty()) status.problem_hint = TRY(ledger.setting("problem_hint"));
-  status.problem_ms = ms_of(TRY(ledger.setting("problem_ms")));
-  status.synced_ms = ms_of(TRY(ledger.setting("synced_ms")));
-  status.full = ms_of(TRY(ledger.setting("full_until_ms"))) > clock.wall_ms();
+  status.problem_ms = TRY(ledger.setting_ms("problem_ms"));
+  status.synced_ms = TRY(ledger.setting_ms("synced_ms"));
+  status.full = TRY(ledger.setting_ms("full_until_ms")) > clock.wall_ms();
   for (const char* state : {"refused", "held"})
     for (Entry& entry : TRY(ledger.in_state(state, static_cast<int>(limits::notion_shown))))
       status.troubled.push_back(std::move(entry));

@@ -277,10 +277,6 @@ Status sweep(Pass& pass, WallMs& newest) {
   return pass.ledger.set("swept_ms", std::to_string(pass.now()));
 }
 
-WallMs number_of(const std::string& text) {
-  return text.empty() ? 0 : std::strtoll(text.c_str(), nullptr, 10);
-}
-
 }  // namespace
 
 Result<Markdown> get_markdown(Pass& pass, const std::string& remote_id) {
@@ -310,8 +306,8 @@ Status refresh(Pass& pass, const Entry& entry) {
 }
 
 Status pull(Pass& pass) {
-  const WallMs floor = number_of(TRY(pass.ledger.setting("floor_ms")));
-  const WallMs swept = number_of(TRY(pass.ledger.setting("swept_ms")));
+  const WallMs floor = TRY(pass.ledger.setting_ms("floor_ms"));
+  const WallMs swept = TRY(pass.ledger.setting_ms("swept_ms"));
   const auto sweep_ms = std::chrono::milliseconds(limits::notion_sweep_time).count();
   WallMs newest = floor;
   if (floor == 0 || pass.options.compare_all || swept + sweep_ms < pass.now() ||

@@ -12,12 +12,6 @@ namespace {
 
 constexpr int kRounds = 4;  // until what was uncertain has been settled and sent again
 
-std::vector<std::string> canonical_units(std::string_view body) {
-  std::vector<std::string> out;
-  for (Unit& unit : units_of(body)) out.push_back(std::move(unit.canonical));
-  return out;
-}
-
 Status refuse(Pass& pass, Entry entry, const Page& page, const std::string& why,
               std::chrono::seconds again = limits::notion_sweep_time) {
   ++pass.report.refused;
@@ -126,7 +120,8 @@ class Update {
     if (answer.status == 404) return gone();
     const Row row = TRY(row_of(TRY(need(std::move(answer))), pass_.schema));
     const bool own = row.edited_by == pass_.bot && row.edited_ms <= entry_.edited_ms + 60'000;
-    const bool seen = row.edited_ms + 60'000 * limits::notion_overlap_minutes <= entry_.checked_ms;
+    const bool seen =
+        row.edited_ms + WallMs{60'000} * limits::notion_overlap_minutes <= entry_.checked_ms;
     if (row.in_trash || !(own || seen)) {
       TRY(refresh(pass_, entry_));
       // Nothing to take over: what was read just now is what there is.

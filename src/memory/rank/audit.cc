@@ -33,7 +33,7 @@ Result<std::int64_t> write_head(Connection& connection, const Ranked& ranked,
   insert.bind(16, dump_json(options));
   insert.bind(1, r.id).bind(2, r.at_ms).bind(3, session).bind(4, r.turn).bind(5, r.trigger);
   insert.bind(6, r.query).bind(7, kRanker).bind(8, sha256_hex(ranker_parameters()));
-  insert.bind(9, ranked.corpus.seq).bind(10, r.pages).bind(11, ranked.candidates);
+  insert.bind(9, r.corpus_seq).bind(10, r.pages).bind(11, ranked.candidates);
   insert.bind(12, dump_json(Json(r.left_out))).bind(13, r.left_out_count).bind(14, took_us);
   TRY(insert.bind(15, r.hits.empty()).run());
   return connection.last_row_id();
@@ -158,9 +158,7 @@ Result<std::vector<Retrieval>> read_retrievals(Connection& connection,
       r.turn = select.text(4);
       r.at_ms = select.integer(5);
       r.pages = select.integer(6);
-      for (const Json& word : TRY(parse_json(select.text(7), "a retrieval's left out terms"))) {
-        if (word.is_string()) r.left_out.push_back(word.get<std::string>());
-      }
+      r.left_out = json_texts(TRY(parse_json(select.text(7), "a retrieval's left out terms")));
       r.left_out_count = select.integer(8);
       r.corpus_seq = select.integer(9);
       rows.emplace_back(select.integer(0), std::move(r));
@@ -201,35 +199,37 @@ std::unordered_set<std::string> telling_words(std::string_view text) {
 
 }  // namespace
 
-Status write_cited(Connection& connection, std::string_view retrieval, std::string_view answer) {
-  std::int64_t number = 0;
+Result<Cited> find_cited(Connection& connection, std::string_view retrieval,
+                         std::string_view answer) {
+  Cited cited;
   std::unordered_set<std::string> asked;
   {
     Statement select = TRY(connection.prepare("SELECT number, query FROM retrieval WHERE id = ?1"));
     select.bind(1, retrieval);
-    if (!TRY(select.step())) return {};
-    number = select.integer(0);
+    if (!TRY(select.step())) return cited;
+    cited.retrieval = select.integer(0);
     asked = telling_words(select.text(1));
   }
   const std::unordered_set<std::string> said =
       telling_words(answer.substr(0, limits::memory_query_bytes));
-  std::vector<std::int64_t> cited;
-  {
-    Statement select = TRY(connection.prepare(
-        "SELECT h.ord, p.title || char(10) || p.body FROM retrieval_hit h JOIN page p ON p.id = "
-        "h.page_id WHERE h.retrieval = ?1 AND h.injected = 1"));
-    select.bind(1, number);
-    while (TRY(select.step())) {
-      const std::unordered_set<std::string> words = telling_words(select.text(1));
-      const bool used = std::any_of(words.begin(), words.end(), [&](const std::string& word) {
-        return said.contains(word) && !asked.contains(word);
-      });
-      if (used) cited.push_back(select.integer(0));
-    }
+  Statement select = TRY(connection.prepare(
+      "SELECT h.ord, p.title || char(10) || p.body FROM retrieval_hit h JOIN page p ON p.id = "
+      "h.page_id WHERE h.retrieval = ?1 AND h.injected = 1"));
+  select.bind(1, cited.retrieval);
+  while (TRY(select.step())) {
+    const std::unordered_set<std::string> words = telling_words(select.text(1));
+    const bool used = std::any_of(words.begin(), words.end(), [&](const std::string& word) {
+      return said.contains(word) && !asked.contains(word);
+    });
+    if (used) cited.hits.push_back(select.integer(0));
   }
+  return cited;
+}
+
+Status write_cited(Connection& connection, const Cited& cited) {
   Statement update = TRY(
       connection.prepare("UPDATE retrieval_hit SET cited = 1 WHERE retrieval = ?1 AND ord = ?2"));
-  for (const std::int64_t ord : cited) TRY(update.bind(1, number).bind(2, ord).run());
+  for (const std::int64_t ord : cited.hits) TRY(update.bind(1, cited.retrieval).bind(2, ord).run());
   return {};
 }
 

@@ -21,7 +21,13 @@ Result<std::vector<Retrieval>> read_retrievals(store::Connection& connection,
 Status write_injected(store::Connection& connection, std::string_view retrieval,
                       const std::vector<std::string>& page_ids);
 // Of the injected pages, those of which the answer holds a telling word that the question did not.
-Status write_cited(store::Connection& connection, std::string_view retrieval,
-                   std::string_view answer);
+// None for a retrieval that is not there. Reads every such page: not for the writer's thread.
+struct Cited {
+  std::int64_t retrieval = 0;      // its number
+  std::vector<std::int64_t> hits;  // their places in it
+};
+Result<Cited> find_cited(store::Connection& connection, std::string_view retrieval,
+                         std::string_view answer);
+Status write_cited(store::Connection& connection, const Cited& cited);
 
 }  // namespace keel::memory

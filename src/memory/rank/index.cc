@@ -97,9 +97,7 @@ Result<PageText> text_of(Connection& connection, std::int64_t number) {
                 select.text(5),
                 {},
                 select.text(7)};
-  for (const Json& alias : parse_json(select.text(6), "aliases").value_or(Json::array())) {
-    if (alias.is_string()) page.aliases += alias.get<std::string>() + " ";
-  }
+  page.aliases = join(json_texts(parse_json(select.text(6), "aliases").value_or(Json())), " ");
   page.rev = select.integer(8);
   page.created_ms = select.integer(9);
   page.distrusted = select.integer(10) != 0;
@@ -118,11 +116,12 @@ constexpr std::string_view kAfter =
 
 // The nearest first.
 Result<std::vector<std::int64_t>> beside(Connection& connection, std::string_view sql,
-                                         const PageText& page, std::int64_t number) {
+                                         std::string_view session, WallMs created_ms,
+                                         std::int64_t number) {
   std::vector<std::int64_t> found;
-  if (page.session.empty()) return found;
+  if (session.empty()) return found;
   Statement select = TRY(connection.prepare(sql));
-  select.bind(1, page.session).bind(2, page.created_ms).bind(3, number);
+  select.bind(1, session).bind(2, created_ms).bind(3, number);
   while (TRY(select.step())) found.push_back(select.integer(0));
   return found;
 }
@@ -141,17 +140,11 @@ std::string pack_words(const std::unordered_map<std::string, Counts>& counts) {
   return out;
 }
 
-Error broken_segment(std::int64_t id) {
-  return Error{Code::corrupt,
-               fmt::format("Segment {} of the memory's index is damaged.", id),
-               "Run `keel doctor`.",
-               {}};
-}
-
 class Indexer {
  public:
   explicit Indexer(Connection& connection) : connection_(connection) {}
-  Status index(std::int64_t number);
+  // Returns how many segments the page has.
+  Result<std::size_t> index(std::int64_t number);
 
  private:
   Result<Pieces> pieces(std::int64_t number);
@@ -190,7 +183,8 @@ Status Indexer::lend(const PageText& page, std::int64_t number) {
   held_.clear();
   row_.clear();
   std::vector<const Piece*> before;
-  for (const std::int64_t other : TRY(beside(connection_, kBefore, page, number))) {
+  for (const std::int64_t other :
+       TRY(beside(connection_, kBefore, page.session, page.created_ms, number))) {
     held_.push_back(TRY(pieces(other)));
     for (auto it = held_.back()->rbegin(); it != held_.back()->rend() && before.size() < kReach;
          ++it)
@@ -201,7 +195,8 @@ Status Indexer::lend(const PageText& page, std::int64_t number) {
   held_.push_back(TRY(pieces(number)));
   for (const Piece& piece : *held_.back()) row_.push_back(&piece);
   std::size_t after = 0;
-  for (const std::int64_t other : TRY(beside(connection_, kAfter, page, number))) {
+  for (const std::int64_t other :
+       TRY(beside(connection_, kAfter, page.session, page.created_ms, number))) {
     held_.push_back(TRY(pieces(other)));
     for (auto it = held_.back()->begin(); it != held_.back()->end() && after < kReach;
          ++it, ++after)
@@ -250,7 +245,7 @@ Status Indexer::write(const PageText& page, std::int64_t number, std::size_t i, 
   return {};
 }
 
-Status Indexer::index(std::int64_t number) {
+Result<std::size_t> Indexer::index(std::int64_t number) {
   TRY(unindex_page(connection_, number));
   const PageText page = TRY(text_of(connection_, number));
   TRY(lend(page, number));
@@ -261,7 +256,8 @@ Status Indexer::index(std::int64_t number) {
     fill(page, i);
     TRY(write(page, number, i, grown));
   }
-  return change_corpus(connection_, grown);
+  TRY(change_corpus(connection_, grown));
+  return own;
 }
 
 struct Waiting {
@@ -290,7 +286,7 @@ Result<Lists> lists_of(const std::vector<Waiting>& segments) {
   Lists lists;
   for (const Waiting& one : segments) {
     Result<WordCounts> words = unpack_words(one.words);
-    if (!words) return tl::unexpected<Error>(broken_segment(one.segment));
+    if (!words) return broken_segment(one.segment);
     for (auto& [term, tf] : *words)
       lists[std::move(term)].push_back({one.segment / kSegmentsPerPage,
                                         static_cast<std::uint32_t>(one.segment % kSegmentsPerPage),
@@ -299,12 +295,12 @@ Result<Lists> lists_of(const std::vector<Waiting>& segments) {
   return lists;
 }
 
-Status pack_waiting(Connection& connection, std::size_t unless_below) {
-  {
-    Statement select = TRY(connection.prepare("SELECT count(*) FROM segment WHERE packed = 0"));
-    if (!TRY(select.step()) || static_cast<std::size_t>(select.integer(0)) < unless_below)
-      return {};
-  }
+Result<std::size_t> waiting_segments(Connection& connection) {
+  Statement select = TRY(connection.prepare("SELECT count(*) FROM segment WHERE packed = 0"));
+  return TRY(select.step()) ? static_cast<std::size_t>(select.integer(0)) : 0;
+}
+
+Status pack_waiting(Connection& connection) {
   const std::vector<Waiting> segments = TRY(segments_where(connection, "s.packed = 0"));
   for (const auto& [term, postings] : TRY(lists_of(segments)))
     TRY(add_postings(connection, term, postings));
@@ -312,6 +308,11 @@ Status pack_waiting(Connection& connection, std::size_t unless_below) {
 }
 
 }  // namespace
+
+tl::unexpected<Error> broken_segment(std::int64_t id) {
+  return fail(Code::corrupt, fmt::format("Segment {} of the memory's index is damaged.", id),
+              "Run `keel doctor`.");
+}
 
 Result<Corpus> corpus_of(Connection& connection) {
   Statement select =
@@ -341,7 +342,7 @@ Result<std::int64_t> unindex_page(Connection& connection, std::int64_t number) {
       shrunk.tokens -= select.integer(1);
       if (select.integer(2) == 0) continue;
       Result<WordCounts> words = unpack_words(select.text(3));
-      if (!words) return tl::unexpected<Error>(broken_segment(select.integer(0)));
+      if (!words) return broken_segment(select.integer(0));
       for (auto& [term, tf] : *words) terms.insert(std::move(term));
     }
   }
@@ -354,9 +355,18 @@ Result<std::int64_t> unindex_page(Connection& connection, std::int64_t number) {
 }
 
 Result<std::vector<std::int64_t>> neighbours_of(Connection& connection, std::int64_t number) {
-  const PageText page = TRY(text_of(connection, number));
-  std::vector<std::int64_t> found = TRY(beside(connection, kBefore, page, number));
-  for (const std::int64_t other : TRY(beside(connection, kAfter, page, number)))
+  std::string session;
+  WallMs created_ms = 0;
+  {
+    Statement select =
+        TRY(connection.prepare("SELECT session, created_ms FROM page WHERE number = ?1"));
+    select.bind(1, number);
+    if (!TRY(select.step())) return fail(Code::internal, "A page to be indexed is not there.");
+    session = select.text(0);
+    created_ms = select.integer(1);
+  }
+  std::vector<std::int64_t> found = TRY(beside(connection, kBefore, session, created_ms, number));
+  for (const std::int64_t other : TRY(beside(connection, kAfter, session, created_ms, number)))
     found.push_back(other);
   return found;
 }
@@ -368,7 +378,8 @@ Status index_pages(Connection& connection, const std::vector<std::int64_t>& numb
   }
   Indexer indexer(connection);
   for (const std::int64_t number : all) TRY(indexer.index(number));
-  return pack_waiting(connection, limits::memory_waiting_segments);
+  if (TRY(waiting_segments(connection)) < limits::memory_waiting_segments) return {};
+  return pack_waiting(connection);
 }
 
 Result<bool> is_current(Connection& connection) {
@@ -388,11 +399,14 @@ Status index_everything(Connection& connection) {
     while (TRY(select.step())) numbers.push_back(select.integer(0));
   }
   Indexer indexer(connection);
+  std::size_t waiting = 0;
   for (const std::int64_t number : numbers) {
-    TRY(indexer.index(number));
-    TRY(pack_waiting(connection, limits::memory_changes));
+    waiting += TRY(indexer.index(number));
+    if (waiting < limits::memory_rebuild_segments) continue;
+    TRY(pack_waiting(connection));
+    waiting = 0;
   }
-  TRY(pack_waiting(connection, limits::memory_waiting_segments));
+  if (waiting >= limits::memory_waiting_segments) TRY(pack_waiting(connection));
   Statement done = TRY(connection.prepare("UPDATE corpus SET index_version = ?1"));
   return done.bind(1, kIndexVersion).run();
 }
@@ -431,19 +445,24 @@ Status check_index(Connection& connection) {
   return {};
 }
 
+bool WordReader::next(std::string_view& word, Counts& tf) {
+  if (packed_.empty() || broken_) return false;
+  std::uint64_t size = 0, flags = 0;
+  broken_ = !take_varint(packed_, size) || size > packed_.size();
+  if (broken_) return false;
+  word = packed_.substr(0, size);
+  packed_.remove_prefix(size);
+  broken_ = !take_counts(packed_, tf, flags);
+  return !broken_;
+}
+
 Result<WordCounts> unpack_words(std::string_view packed) {
   WordCounts words;
-  while (!packed.empty()) {
-    std::uint64_t size = 0, flags = 0;
-    Counts tf = {};
-    if (!take_varint(packed, size) || size > packed.size())
-      return fail(Code::corrupt, "A segment's words are damaged.");
-    std::string word(packed.substr(0, size));
-    packed.remove_prefix(size);
-    if (!take_counts(packed, tf, flags))
-      return fail(Code::corrupt, "A segment's words are damaged.");
-    words.emplace_back(std::move(word), tf);
-  }
+  WordReader reader(packed);
+  std::string_view word;
+  Counts tf;
+  while (reader.next(word, tf)) words.emplace_back(word, tf);
+  if (reader.broken()) return fail(Code::corrupt, "A segment's words are damaged.");
   return words;
 }
 

@@ -45,9 +45,21 @@ Status index_everything(store::Connection& connection);
 // difference.
 Status check_index(store::Connection& connection);
 
-// A segment's words with their counts, by word, as segment.words holds them.
+// Reads what segment.words holds: a segment's words, sorted, each with its counts.
+class WordReader {
+ public:
+  explicit WordReader(std::string_view packed) : packed_(packed) {}
+  // False at the end; then `broken()` tells whether the bytes were not what they should be.
+  bool next(std::string_view& word, Counts& tf);
+  bool broken() const { return broken_; }
+
+ private:
+  std::string_view packed_;
+  bool broken_ = false;
+};
 using WordCounts = std::vector<std::pair<std::string, Counts>>;
 Result<WordCounts> unpack_words(std::string_view packed);
+tl::unexpected<Error> broken_segment(std::int64_t id);
 
 // A body in pieces of at most limits::memory_segment_bytes, cut at paragraphs, sentences or spaces.
 // Never empty.

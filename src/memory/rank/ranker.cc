@@ -236,7 +236,6 @@ Result<Ranked> Search::run() {
   std::vector<Candidate> best = TRY(candidates());
 
   Ranked ranked;
-  ranked.corpus = corpus_;
   ranked.candidates = scan_.candidates;
   Retrieval& out = ranked.retrieval;
   TRY(fill(best, out));

@@ -19,8 +19,7 @@ inline constexpr std::string_view kRanker = "keel-lex 1";
 std::string_view ranker_parameters();
 
 struct Ranked {
-  Retrieval retrieval;  // without id and time
-  Corpus corpus;
+  Retrieval retrieval;          // without id and time
   std::int64_t candidates = 0;  // segments with at least one term
   Query query;                  // as it was asked, with what its defaults came to
 };

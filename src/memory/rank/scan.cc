@@ -49,23 +49,17 @@ Status read_waiting(Connection& connection, const std::vector<Term>& terms,
   while (TRY(select.step())) {
     const std::int64_t id = select.integer(0);
     const std::string packed = select.text(3);
-    for (std::string_view words = packed; !words.empty();) {
-      std::uint64_t size = 0, flags = 0;
-      Counts tf = {};
-      if (!take_varint(words, size) || size > words.size())
-        return fail(Code::corrupt, fmt::format("Segment {} of the memory's index is damaged.", id),
-                    "Run `keel doctor`.");
-      const std::string_view word = words.substr(0, size);
-      words.remove_prefix(size);
-      if (!take_counts(words, tf, flags))
-        return fail(Code::corrupt, fmt::format("Segment {} of the memory's index is damaged.", id),
-                    "Run `keel doctor`.");
+    WordReader reader(packed);
+    std::string_view word;
+    Counts tf;
+    while (reader.next(word, tf)) {
       const auto place = places.find(word);
       if (place == places.end()) continue;
       lists[place->second].waiting.push_back(
           {id / kSegmentsPerPage, static_cast<std::uint32_t>(id % kSegmentsPerPage),
            static_cast<std::uint32_t>(select.integer(1)), select.integer(2) != 0, tf});
     }
+    if (reader.broken()) return broken_segment(id);
   }
   return {};
 }

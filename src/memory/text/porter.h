@@ -8,8 +8,8 @@
 
 namespace keel::memory {
 
-// `word` in lower case. Words of fewer than three letters and words with anything but a-z come back
-// unchanged.
-std::string porter_stem(std::string_view word);
+// `text` is a word in lower case. Those of fewer than three letters and words with anything but a-z
+// come back unchanged.
+std::string porter_stem(std::string_view text);
 
 }  // namespace keel::memory

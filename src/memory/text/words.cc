@@ -346,15 +346,6 @@ std::vector<Word> words_of(std::string_view text, Use use) {
   return out;
 }
 
-std::string stems_of(const std::vector<Word>& words) {
-  std::string out;
-  for (const Word& word : words) {
-    if (!out.empty()) out += ' ';
-    out += word.stem;
-  }
-  return out;
-}
-
 WordClass class_of(const Word& word) {
   if (stop_words().contains(word.surface)) return WordClass::stop;
   if (clock_words().contains(word.stem)) return WordClass::clock;

@@ -25,9 +25,6 @@ enum class Use {
 };
 std::vector<Word> words_of(std::string_view text, Use use);
 
-// The stems as FTS5 is given them: separated by one space.
-std::string stems_of(const std::vector<Word>& words);
-
 // How much a query's word says by itself.
 enum class WordClass {
   stop,   // nothing

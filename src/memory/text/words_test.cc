@@ -11,7 +11,9 @@ namespace keel::memory {
 namespace {
 
 std::string stems(std::string_view text, Use use = Use::query) {
-  return stems_of(words_of(text, use));
+  std::vector<std::string> found;
+  for (const Word& word : words_of(text, use)) found.push_back(word.stem);
+  return join(found, " ");
 }
 WordClass class_of_text(std::string_view word) {
   return class_of(words_of(word, Use::query).at(0));

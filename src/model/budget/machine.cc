@@ -175,6 +175,11 @@ std::int64_t Machine::most_bytes() const {
   return group_limit_bytes == 0 ? ram_bytes : std::min(ram_bytes, group_limit_bytes);
 }
 
+std::int64_t Machine::reserve_bytes() const {
+  return std::clamp(most_bytes() / 100 * limits::budget_reserve_percent,
+                    limits::budget_reserve_min_bytes, limits::budget_reserve_max_bytes);
+}
+
 std::unique_ptr<Source> system_source() {
   return std::make_unique<SystemSource>();
 }
@@ -184,14 +189,14 @@ Result<Machine> look_at_machine(const Source& source) {
     Machine machine = look_at_linux(source, *meminfo);
     if (machine.ram_bytes > 0 && machine.available_bytes > 0) return machine;
   }
-  const auto ram = source.sysctl("hw.memsize");
-  if (!ram || number(*ram).value_or(0) <= 0) {
+  const std::int64_t ram = number(source.sysctl("hw.memsize").value_or("")).value_or(0);
+  if (ram <= 0) {
     return fail(Code::unsupported, "this system does not say how much memory it has",
                 "set context for this model in keel.toml by hand");
   }
   Machine machine;
   machine.system = System::mac;
-  machine.ram_bytes = *number(*ram);
+  machine.ram_bytes = ram;
   // Of 100; what the system itself calls free, purgeable and cached memory included.
   const auto level = source.sysctl("kern.memorystatus_level");
   const std::int64_t percent = level ? number(*level).value_or(100) : 100;

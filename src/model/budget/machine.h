@@ -30,6 +30,8 @@ struct Machine {
   std::int64_t room_bytes() const;
   // What keel could have if everything else ended.
   std::int64_t most_bytes() const;
+  // Of either, what is left to everything else.
+  std::int64_t reserve_bytes() const;
 };
 
 // Where facts come from. Text as the system gives it.

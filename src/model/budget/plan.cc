@@ -60,11 +60,6 @@ std::int64_t device_room(const Needs& needs, const Machine& machine) {
   return std::max<std::int64_t>(room, 0);
 }
 
-std::int64_t reserve_of(const Machine& machine) {
-  return std::clamp(machine.most_bytes() / 100 * limits::budget_reserve_percent,
-                    limits::budget_reserve_min_bytes, limits::budget_reserve_max_bytes);
-}
-
 // From what is wished for down to the least: conversations beside the current one go first, since
 // they are on the disk too; then the batch, which only costs speed; then half of the context.
 std::vector<Way> ways_of(const Needs& needs) {
@@ -91,7 +86,7 @@ class Planner {
  public:
   Planner(const Needs& needs, const Machine& machine)
       : needs_(needs), machine_(machine), ways_(ways_of(needs)) {
-    plan_.reserve_bytes = reserve_of(machine);
+    plan_.reserve_bytes = machine.reserve_bytes();
     plan_.room_bytes = std::max<std::int64_t>(machine.room_bytes() - plan_.reserve_bytes, 0);
     plan_.device_room_bytes = device_room(needs, machine);
   }

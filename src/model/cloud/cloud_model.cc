@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "log/log.h"
 #include "model/cloud/retry.h"
+#include "rt/thread.h"
 
 namespace keel::model {
 namespace {
@@ -193,7 +194,7 @@ Result<Response> CloudModel::generate(const Request& request, const Sink& sink,
       return pass(std::move(error));
     }
     log::info("model", "{}: asked again in {} ms: {}", options_.name, wait->count(), error.message);
-    if (!wait_for(*wait, stop)) return finish(attempt, true);
+    if (!rt::wait_for(*wait, stop)) return finish(attempt, true);
   }
 }
 

@@ -44,7 +44,7 @@ class CloudModel : public Model {
   struct Attempt;
   CloudModel(CloudOptions options, net::Endpoint endpoint, net::Client& client);
   Status ask(const net::ServiceRequest& request, Attempt& attempt, std::stop_token stop);
-  net::ServiceRequest service_request(const std::string& key, const Request& request,
+  net::ServiceRequest service_request(const std::string& key, const Request& asked,
                                       std::string_view body) const;
   Result<Response> finish(Attempt& attempt, bool cancelled) const;
 

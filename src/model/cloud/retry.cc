@@ -1,8 +1,6 @@
 #include "model/cloud/retry.h"
 
 #include <charconv>
-#include <condition_variable>
-#include <mutex>
 
 #include "base/limits.h"
 
@@ -47,14 +45,6 @@ std::optional<std::chrono::milliseconds> wait_before(int next,
   wait = std::min<std::chrono::milliseconds>(wait, limits::cloud_retry_wait_max);
   return wait - std::chrono::milliseconds(
                     static_cast<std::int64_t>(static_cast<double>(wait.count()) * luck / 4));
-}
-
-bool wait_for(std::chrono::milliseconds time, std::stop_token stop) {
-  std::mutex mutex;
-  std::condition_variable_any never;
-  std::unique_lock lock(mutex);
-  never.wait_for(lock, stop, time, [] { return false; });
-  return !stop.stop_requested();
 }
 
 }  // namespace keel::model

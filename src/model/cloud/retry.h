@@ -3,7 +3,6 @@
 
 #include <chrono>
 #include <optional>
-#include <stop_token>
 
 #include "msg/fault.h"
 #include "net/client.h"
@@ -23,8 +22,5 @@ bool worth_another_try(msg::Fault kind);
 std::optional<std::chrono::milliseconds> wait_before(int next,
                                                      std::optional<std::chrono::milliseconds> asked,
                                                      double luck);
-
-// False if the stop token fired.
-bool wait_for(std::chrono::milliseconds time, std::stop_token stop);
 
 }  // namespace keel::model

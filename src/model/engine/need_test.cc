@@ -28,9 +28,9 @@ class NeedTest : public ::testing::Test {
   void SetUp() override { fs::remove_all(home() + "/needs.json"); }
 
   bool have(const char* file) {
-    options_.model_path = model_path(file).string();
+    options_.path = model_path(file).string();
     options_.home = home();
-    return fs::exists(options_.model_path);
+    return fs::exists(options_.path);
   }
   Result<Fit> fit() { return fit_model(options_, TRY(settings_for(options_))); }
 
@@ -58,7 +58,7 @@ TEST_F(NeedTest, WhatWasPlannedIsWhatItTakes) {
   ASSERT_FALSE(plan.refusal);
   LocalOptions local;
   local.name = "test";
-  local.path = options_.model_path;
+  local.path = options_.path;
   local.home = options_.home;
   local.context = options_.context;
   const auto model = LocalModel::create(local);
@@ -95,7 +95,7 @@ TEST_F(NeedTest, ADryRunLoadsNoWeights) {
   if (!have(kCoder)) GTEST_SKIP() << "the model is not there";
   const Fit found = MUST(fit());
   const budget::Needs& needs = found.needs;
-  const auto file = static_cast<std::int64_t>(fs::file_size(options_.model_path));
+  const auto file = static_cast<std::int64_t>(fs::file_size(options_.path));
   EXPECT_GT(needs.base_bytes, 10 * kMiB);
   EXPECT_LT(needs.base_bytes, file / 3) << "the engine was this large in the dry run";
   EXPECT_GT(needs.mapped_bytes + needs.repacked_bytes, file / 10 * 9);
@@ -132,7 +132,7 @@ TEST_F(NeedTest, WeightsThatAreNotRearrangedAreMapped) {
   EXPECT_GT(packed.repacked_bytes, plain.mapped_bytes / 4) << "this library rearranges none of it";
   EXPECT_LT(packed.mapped_bytes, plain.mapped_bytes);
   EXPECT_NEAR(static_cast<double>(plain.mapped_bytes),
-              static_cast<double>(fs::file_size(options_.model_path)), 8.0 * kMiB);
+              static_cast<double>(fs::file_size(options_.path)), 8.0 * kMiB);
 }
 
 TEST_F(NeedTest, IsKeptUntilTheModelChanges) {
@@ -162,7 +162,7 @@ TEST_F(NeedTest, RunningOutOfMemoryWhileLoadingIsAClearError) {
     fs::permissions(script, fs::perms::owner_all);
     LocalOptions local;
     local.name = "test";
-    local.path = options_.model_path;
+    local.path = options_.path;
     local.home = options_.home;
     local.context = 16384;
     local.program = script;

@@ -253,7 +253,8 @@ std::vector<KvSegment> KvFiles::load_like(const std::vector<std::int32_t>& token
     in.seekg(begin);
     if (!read_segment(in, left, segment)) continue;
     least = shared + 1;
-    found.assign(1, std::move(segment));
+    found.clear();
+    found.push_back(std::move(segment));
   }
   return found;
 }

@@ -234,7 +234,7 @@ Result<Probed> run_probe(const CpuOptions& options, const std::string& kind,
 // The first attention kernel that computes correctly in a child; empty if there is none.
 Result<std::string> probe_attention(const CpuOptions& options) {
   for (const kernel::Isa isa : kernel::isas_of_this_build()) {
-    const std::string name(kernel::isa_name(isa));
+    std::string name(kernel::isa_name(isa));
     const Probed probed = TRY(run_probe(options, "--probe-attention", name));
     if (!probed.why_not.empty()) continue;
     const double error = json_number_or(probed.value, "error", 1.0);

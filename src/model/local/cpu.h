@@ -63,7 +63,7 @@ struct CpuOptions {
   bool again = false;  // choose anew even if a choice is kept
 };
 
-Result<CpuChoice> choose_cpu(const CpuOptions& options);
+Result<CpuChoice> choose_cpu(const CpuOptions& wish);
 
 // lib/ beside the program, or ../lib/keel of an installed one.
 Result<std::string> engine_library_folder(const std::string& program);

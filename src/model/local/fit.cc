@@ -70,7 +70,7 @@ Result<budget::Needs> ask_engine(const FitOptions& options, const LoadRequest& l
 }
 
 Result<budget::Needs> model_needs(const FitOptions& options, const EngineSettings& settings) {
-  LoadRequest load = load_request(options.model_path, options.context, settings);
+  LoadRequest load = load_request(options.path, options.context, settings);
   load.threads = 0;  // nothing depends on it
   const std::string path = needs_path(options);
   const std::string key = path.empty() ? std::string() : key_of_needs(load);
@@ -106,7 +106,7 @@ Result<EngineSettings> settings_for(const FitOptions& options) {
   settings = usual_settings(cpu, options.gpu);
   settings.threads = options.threads;
   if (options.home.empty()) return settings;
-  auto kept = kept_settings(options.home, options.model_path, cpu.fingerprint);
+  auto kept = kept_settings(options.home, options.path, cpu.fingerprint);
   if (!kept) return settings;
   if (options.threads > 0) kept->threads = options.threads;  // the owner's word
   if (!options.gpu && !kept->gpu.empty()) return settings;

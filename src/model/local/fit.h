@@ -17,7 +17,7 @@
 namespace keel::local {
 
 struct FitOptions {
-  std::string model_path;
+  std::string path;                      // of the GGUF, absolute
   std::string home;                      // cpu.json, profile.json, needs.json; empty: nothing kept
   std::string program;                   // to run as engine; empty: this one
   std::string library;                   // the CPU library; empty: chosen

@@ -12,7 +12,6 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/text.h"
-#include "model/local/fit.h"
 #include "model/local/protocol.h"
 #include "model/local/tune.h"
 #include "model/schedule.h"
@@ -108,7 +107,6 @@ struct LocalModel::State {
   Status start(const EngineSettings& settings, const model::Sink& sink, std::stop_token stop);
   Status spawn(const std::string& library);
   Status load(const LoadRequest& request, const model::Sink& sink, std::stop_token stop);
-  FitOptions fit_options() const;
   Result<LoadRequest> planned(const EngineSettings& settings);
   void note_death();
   void drop_child();
@@ -130,20 +128,6 @@ struct LocalModel::State {
 
 // --- the child
 
-FitOptions LocalModel::State::fit_options() const {
-  FitOptions fit;
-  fit.model_path = options.path;
-  fit.home = options.home;
-  fit.program = options.program;
-  fit.library = options.library;
-  fit.library_folder = options.library_folder;
-  fit.environment = options.environment;
-  fit.context = options.context;
-  fit.threads = options.threads;
-  fit.gpu = options.gpu;
-  return fit;
-}
-
 // How to load so that it fits this machine. A refusal counts only if it comes with figures: where
 // nothing can be found out, the model is loaded as it always was.
 Result<LoadRequest> LocalModel::State::planned(const EngineSettings& settings) {
@@ -151,7 +135,7 @@ Result<LoadRequest> LocalModel::State::planned(const EngineSettings& settings) {
   request.drafts = options.drafts;
   request.kv_folder = options.home.empty() ? "" : options.home + "/kv";
   memory_note.clear();
-  const auto fit = fit_model(fit_options(), settings);
+  const auto fit = fit_model(options, settings);
   if (!fit) return request;
   const budget::Plan& plan = fit->plan;
   if (plan.refusal) return tl::unexpected(*plan.refusal);
@@ -314,20 +298,20 @@ Error LocalModel::State::died() const {
 Status LocalModel::State::ensure(const model::Sink& sink, std::stop_token stop) {
   if (socket && child.running()) return {};
   if (socket) note_death();  // it died while nobody asked it anything
-  const EngineSettings chosen = TRY(settings_for(fit_options()));
+  const EngineSettings chosen = TRY(settings_for(options));
   Status started = start(chosen, sink, stop);
   if (started || chosen.gpu.empty() || stop.stop_requested()) return started;
   // The graphics processor has too little memory for it, or its driver fails: the others can do it.
   options.gpu = false;
   gpu_note = ", without the graphics processor (" + started.error().message + ")";
-  return start(TRY(settings_for(fit_options())), sink, stop);
+  return start(TRY(settings_for(options)), sink, stop);
 }
 
 Status LocalModel::State::start(const EngineSettings& settings, const model::Sink& sink,
                                 std::stop_token stop) {
   const LoadRequest request = TRY(planned(settings));
   for (int attempt = 1;; ++attempt) {
-    const Status loaded = load(request, sink, stop);
+    Status loaded = load(request, sink, stop);
     if (loaded || loaded.error().code != Code::unavailable || !socket) return loaded;
     note_death();
     const std::lock_guard lock(facts_mutex);

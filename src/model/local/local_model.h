@@ -8,25 +8,17 @@
 
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "base/result.h"
+#include "model/local/fit.h"
 #include "model/model.h"
 
 namespace keel::local {
 
-struct LocalOptions {
-  std::string name;                      // as in keel.toml
-  std::string path;                      // of the GGUF, absolute
-  std::string home;                      // KEEL_HOME: logs/engine.log and cpu.json
-  int context = 0;                       // tokens; 0: chosen
-  int threads = 0;                       // 0: chosen
-  bool gpu = true;                       // a graphics processor may be used
-  bool drafts = true;                    // guess what comes next (LoadRequest)
-  std::string program;                   // the program to run as engine; empty: this one
-  std::string library;                   // the CPU library; empty: chosen (cpu.h)
-  std::string library_folder;            // where the CPU libraries are; empty: beside the program
-  std::vector<std::string> environment;  // of the child
+// `home` is KEEL_HOME: logs/engine.log and kv/ too.
+struct LocalOptions : FitOptions {
+  std::string name;    // as in keel.toml
+  bool drafts = true;  // guess what comes next (LoadRequest)
 };
 
 struct LocalStats {

@@ -34,7 +34,7 @@ struct Wanted {
 class Decider {
  public:
   Decider(const config::RouteConfig& route, const Needs& needs, const Situation& situation)
-      : route_(route), needs_(needs), situation_(situation) {}
+      : route_(route), needs_(needs), situation_(situation), standard_(standard()) {}
 
   Result<Decision> decide();
 
@@ -42,7 +42,7 @@ class Decider {
   const ModelState* state_of(const std::string& name) const;
   Result<Wanted> standard() const;
   Result<Wanted> wanted() const;
-  bool fits(const config::RouteRule& rule, const std::string& otherwise) const;
+  bool fits(const config::RouteRule& rule) const;
   bool rule_allows_private(const std::string& name) const;
   Barred barred(const ModelState& model) const;
   Barred over_budget(const ModelState& model) const;
@@ -60,6 +60,7 @@ class Decider {
   const config::RouteConfig& route_;
   const Needs& needs_;
   const Situation& situation_;
+  const Result<Wanted> standard_;
   Decision decision_;
   Bar first_bar_ = Bar::none;  // what kept the one that was wanted first from answering
   bool looked_ = false;
@@ -91,8 +92,8 @@ Result<Wanted> Decider::standard() const {
   return Wanted{{model.name}, "default", "", " is the first model of keel.toml."};
 }
 
-bool Decider::fits(const config::RouteRule& rule, const std::string& otherwise) const {
-  const ModelState* standard = state_of(otherwise);
+bool Decider::fits(const config::RouteRule& rule) const {
+  const ModelState* standard = standard_ ? state_of(standard_->names.front()) : nullptr;
   const bool busy = standard != nullptr && standard->readiness.busy;
   return holds_any(rule.tasks, needs_.code ? "code" : "chat") &&
          holds_any(rule.channels, needs_.channel) &&
@@ -110,24 +111,20 @@ Result<Wanted> Decider::wanted() const {
   if (!needs_.wish.empty()) {
     return Wanted{{needs_.wish}, "explicit", "This message asked for ", "."};
   }
-  Result<Wanted> otherwise = standard();
-  const std::string name = otherwise ? otherwise->names.front() : "";
   for (const config::RouteRule& rule : route_.rules) {
-    if (!fits(rule, name)) continue;
+    if (!fits(rule)) continue;
     return Wanted{
         rule.use, "rule:" + rule.name,
         fmt::format("The rule {} (line {} of keel.toml) says ", printable(rule.name), rule.line),
         "."};
   }
-  return otherwise;
+  return standard_;
 }
 
 // A rule that speaks of private content, fits and names the model.
 bool Decider::rule_allows_private(const std::string& name) const {
-  const Result<Wanted> otherwise = standard();
-  const std::string first = otherwise ? otherwise->names.front() : "";
   return std::any_of(route_.rules.begin(), route_.rules.end(), [&](const config::RouteRule& rule) {
-    return rule.is_private == true && fits(rule, first) &&
+    return rule.is_private == true && fits(rule) &&
            std::find(rule.use.begin(), rule.use.end(), name) != rule.use.end();
   });
 }

@@ -63,11 +63,10 @@ std::uint64_t needed_bytes(const Entry& entry) {
   return entry.bytes + cache + states + limits::shelf_engine_bytes;
 }
 
-Fit fit(const Entry& entry, std::uint64_t usable_bytes, std::uint64_t most_bytes) {
+Fit fit(const Entry& entry, std::uint64_t now_bytes, std::uint64_t most_bytes) {
   const std::uint64_t needed = needed_bytes(entry);
-  if (needed <= usable_bytes) return Fit::now;
-  const std::uint64_t most = most_bytes - std::min(most_bytes, limits::shelf_system_bytes);
-  return needed <= most ? Fit::if_freed : Fit::too_large;
+  if (needed <= now_bytes) return Fit::now;
+  return needed <= most_bytes ? Fit::if_freed : Fit::too_large;
 }
 
 }  // namespace keel::shelf

@@ -35,8 +35,8 @@ enum class Fit {
   if_freed,  // the machine is large enough when other programs leave room
   too_large,
 };
-// `usable_bytes` is what a new program may take now, `most_bytes` what this machine (or its control
-// group) has at all.
-Fit fit(const Entry& entry, std::uint64_t usable_bytes, std::uint64_t most_bytes);
+// `now_bytes` is what a model may take at this moment, `most_bytes` what it could if other programs
+// ended.
+Fit fit(const Entry& entry, std::uint64_t now_bytes, std::uint64_t most_bytes);
 
 }  // namespace keel::shelf

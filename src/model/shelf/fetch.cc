@@ -14,16 +14,6 @@ namespace {
 
 constexpr int kTickMs = 20;
 
-// False if stopped.
-bool pause(std::chrono::milliseconds time, std::stop_token stop) {
-  const auto end = std::chrono::steady_clock::now() + time;
-  while (std::chrono::steady_clock::now() < end) {
-    if (stop.stop_requested()) return false;
-    rt::sleep_ms(kTickMs);
-  }
-  return !stop.stop_requested();
-}
-
 }  // namespace
 
 void Fetch::end_with(End end) {
@@ -61,7 +51,7 @@ bool Fetch::wait_again(const End& end, std::stop_token stop) {
   }
   const auto backoff = std::min<std::chrono::milliseconds>(
       options_.retry_wait * (1 << std::min(round, 10)), limits::shelf_retry_wait_max);
-  return pause(std::max(backoff, end.wait), stop);
+  return rt::wait_for(std::max(backoff, end.wait), stop);
 }
 
 bool Fetch::read_one(Span piece, std::stop_token stop) {
@@ -82,7 +72,7 @@ void Fetch::work(std::stop_token stop) {
     const std::optional<Span> piece = partial_.take(piece_bytes_);
     if (piece) {
       if (!read_one(*piece, stop)) break;
-    } else if (partial_.complete() || !pause(std::chrono::milliseconds(kTickMs), stop)) {
+    } else if (partial_.complete() || !rt::wait_for(std::chrono::milliseconds(kTickMs), stop)) {
       break;  // while others read, one of their pieces may come back
     }
   }

@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+#include "base/text.h"
+
 namespace keel::shelf {
 namespace {
 
@@ -12,14 +14,6 @@ constexpr auto kWindow = 10s;
 constexpr auto kFirst = 1s;  // before a rate is worth showing
 
 }  // namespace
-
-std::string size_text(std::uint64_t bytes) {
-  const double value = static_cast<double>(bytes);
-  if (bytes < 1000) return fmt::format("{} bytes", bytes);
-  if (bytes < 999'500) return fmt::format("{:.0f} kB", value / 1e3);
-  if (bytes < 999'500'000) return fmt::format("{:.0f} MB", value / 1e6);
-  return fmt::format("{:.2f} GB", value / 1e9);
-}
 
 std::string time_text(double seconds) {
   const auto whole = static_cast<std::int64_t>(std::ceil(std::fmax(seconds, 0.0)));
@@ -48,11 +42,11 @@ std::string Meter::text(std::uint64_t total_bytes) const {
   const std::uint64_t have = samples_.empty() ? 0 : samples_.back().bytes;
   const double part =
       total_bytes == 0 ? 0.0 : static_cast<double>(have) / static_cast<double>(total_bytes);
-  std::string out = fmt::format("{:>3.0f}%  {} of {}", std::floor(100.0 * part), size_text(have),
-                                size_text(total_bytes));
+  std::string out = fmt::format("{:>3.0f}%  {} of {}", std::floor(100.0 * part), bytes_text(have),
+                                bytes_text(total_bytes));
   const double rate = bytes_per_second();
   if (rate < 1.0) return out;
-  out += fmt::format("  {}/s", size_text(static_cast<std::uint64_t>(rate)));
+  out += fmt::format("  {}/s", bytes_text(static_cast<std::uint64_t>(rate)));
   if (have < total_bytes)
     out += fmt::format("  {} left", time_text(static_cast<double>(total_bytes - have) / rate));
   return out;

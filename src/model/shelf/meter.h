@@ -9,8 +9,6 @@
 
 namespace keel::shelf {
 
-// Decimal units, as disks and networks are sold: "980 MB", "2.74 GB".
-std::string size_text(std::uint64_t bytes);
 // "8 s", "3 min", "2 h 5 min".
 std::string time_text(double seconds);
 
@@ -20,7 +18,7 @@ class Meter {
   void add(Time now, std::uint64_t arrived_bytes);
   // Over the last ten seconds; 0 until it can be told.
   double bytes_per_second() const;
-  // "43%  1.18 of 2.74 GB  38 MB/s  41 s left"; what cannot be told yet is left out.
+  // "43%  1.2 GB of 2.7 GB  38 MB/s  41 s left"; what cannot be told yet is left out.
   std::string text(std::uint64_t total_bytes) const;
 
  private:

@@ -8,6 +8,7 @@
 #include <cerrno>
 
 #include "base/hash.h"
+#include "base/text.h"
 #include "model/shelf/fetch.h"
 #include "model/shelf/hub.h"
 #include "model/shelf/meter.h"
@@ -75,8 +76,7 @@ Status Pull::ask() {
     if (stop_.stop_requested()) return fail(Code::cancelled, "stopped before anything was read");
     if (end.kind == End::Kind::again && attempt < kAskAttempts) {
       show(Progress::Phase::waiting, 0, end.error.message);
-      const auto until = std::chrono::steady_clock::now() + std::max(wait, end.wait);
-      while (std::chrono::steady_clock::now() < until && !stop_.stop_requested()) rt::sleep_ms(20);
+      rt::wait_for(std::max(wait, end.wait), stop_);
       wait *= 2;
       continue;
     }
@@ -173,14 +173,14 @@ Status Pull::check_disk(const Partial& partial, std::uint64_t kept) const {
   if (!free || *free >= needed) return {};
   return fail(Code::disk_full,
               fmt::format("{} needs {} of disk space in {}, and {} are free", source_.name,
-                          size_text(needed), options_.folder, size_text(*free)),
+                          bytes_text(needed), options_.folder, bytes_text(*free)),
               "Free some space, or choose a smaller model. Nothing was read.");
 }
 
 Error Pull::gave_up(const Partial& partial, Error error) const {
   const std::uint64_t kept = facts_.resumable() ? partial.arrived_bytes() : 0;
   const std::string amount =
-      fmt::format("{} of {}", size_text(kept), size_text(facts_.version.bytes));
+      fmt::format("{} of {}", bytes_text(kept), bytes_text(facts_.version.bytes));
   const std::string keeps =
       kept == 0 ? "Run the same command again."
                 : fmt::format("{} are kept: the same command goes on from there.", amount);

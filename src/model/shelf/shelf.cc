@@ -55,7 +55,7 @@ std::vector<Item> items(const std::string& folder) {
 }
 
 Result<std::string> shelf_folder(const std::string& folder) {
-  const std::string path = folder + std::string(kFolder);
+  std::string path = folder + std::string(kFolder);
   TRY(rt::make_folder(path));
   return path;
 }

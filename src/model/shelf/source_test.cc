@@ -95,8 +95,8 @@ TEST(CatalogueTest, WhatFitsFollowsTheMemory) {
   const Entry& entry = catalogue().front();
   const std::uint64_t needed = needed_bytes(entry);
   EXPECT_EQ(fit(entry, needed, needed), Fit::now);
-  EXPECT_EQ(fit(entry, needed - 1, 2 * needed + limits::shelf_system_bytes), Fit::if_freed);
-  EXPECT_EQ(fit(entry, needed - 1, needed + limits::shelf_system_bytes - 1), Fit::too_large);
+  EXPECT_EQ(fit(entry, needed - 1, needed), Fit::if_freed);
+  EXPECT_EQ(fit(entry, needed - 1, needed - 1), Fit::too_large);
   EXPECT_EQ(fit(entry, 0, 0), Fit::too_large);
 }
 

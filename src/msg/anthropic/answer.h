@@ -6,10 +6,6 @@
 
 namespace keel::msg::anthropic {
 
-struct ReadAnswer {
-  Answer answer;
-  Losses losses;
-};
 // The body of an answer with status 200. A body that is an error is that error.
 Result<ReadAnswer> parse_answer(std::string body);
 // Calls that are not whole are left out.

@@ -311,7 +311,7 @@ void write_content(Writer& w, const std::vector<const Block*>& blocks, const Tar
 
 bool sendable(const Thinking& thinking, const std::string& client_model, const std::string& model) {
   if (thinking.dialect != here || thinking.signature.empty()) return false;
-  if (thinking.signature.rfind("keel1.", 0) == 0) return false;  // keel's own
+  if (thinking.signature.starts_with(keel_signature)) return false;
   return (thinking.origin.empty() ? client_model : thinking.origin) == model;
 }
 

@@ -268,7 +268,7 @@ class RequestWriter {
     if (!target_.model.empty()) c_.params.model = target_.model;
     settle_opaque(c_.items, here, losses);
     say_refusals();
-    drop_thinking();
+    drop_unsigned();
     if (!target_.vision) describe_images(c_.items, losses);
     repair(c_.items, losses);
     if (!target_.inline_system) demote_system(c_.items, losses);
@@ -295,19 +295,14 @@ class RequestWriter {
     }
   }
 
-  void drop_thinking() {
-    bool dropped = false;
-    for (std::size_t i = 0; i < c_.items.size(); ++i) {
-      std::vector<Block>& blocks = c_.items[i].blocks;
-      for (std::size_t b = blocks.size(); b-- > 0;) {
-        const auto* thinking = std::get_if<Thinking>(&blocks[b]);
-        if (thinking == nullptr || sendable(*thinking, client_model_, c_.params.model)) continue;
-        lose(thinking->signature.empty() ? Lost::thinking : Lost::signature, block_path(i, b),
-             "a thought that this model did not sign would be refused");
-        blocks.erase(blocks.begin() + static_cast<std::ptrdiff_t>(b));
-        dropped = true;
-      }
-    }
+  void drop_unsigned() {
+    const bool dropped = drop_thinking(
+        c_.items, written_.losses, [this](const Thinking& thinking) -> std::optional<Loss> {
+          if (sendable(thinking, client_model_, c_.params.model)) return std::nullopt;
+          return Loss{thinking.signature.empty() ? Lost::thinking : Lost::signature,
+                      {},
+                      "a thought that this model did not sign would be refused"};
+        });
     // Within a tool loop the server wants the turn to begin with its thought: without one, it must
     // not think in this call.
     std::size_t last = c_.items.size();

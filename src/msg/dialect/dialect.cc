@@ -9,12 +9,6 @@
 namespace keel::msg {
 namespace {
 
-template <class T>
-Result<ReadAnswer> common_form(Result<T> read) {
-  if (!read) return pass(std::move(read).error());
-  return ReadAnswer{std::move(read->answer), std::move(read->losses)};
-}
-
 // The tools as the request showed them.
 std::string tools_json(const std::vector<Tool>& tools) {
   Writer w;
@@ -50,9 +44,9 @@ Written write_request(Dialect dialect, const Conversation& conversation, const T
 }
 
 Result<ReadAnswer> parse_answer(Dialect dialect, std::string body) {
-  if (dialect == Dialect::chat) return common_form(chat::parse_answer(std::move(body)));
-  if (dialect == Dialect::responses) return common_form(responses::parse_answer(std::move(body)));
-  return common_form(anthropic::parse_answer(std::move(body)));
+  if (dialect == Dialect::chat) return chat::parse_answer(std::move(body));
+  if (dialect == Dialect::responses) return responses::parse_answer(std::move(body));
+  return anthropic::parse_answer(std::move(body));
 }
 
 AnswerStyle style_for(const Conversation& request, std::int64_t now_s) {

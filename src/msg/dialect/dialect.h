@@ -13,10 +13,6 @@ namespace keel::msg {
 Result<Parsed> parse_request(Dialect dialect, std::string body);
 Written write_request(Dialect dialect, const Conversation& conversation, const Target& target);
 
-struct ReadAnswer {
-  Answer answer;
-  Losses losses;
-};
 Result<ReadAnswer> parse_answer(Dialect dialect, std::string body);
 
 // What an answer repeats of its request, in whatever dialect.

@@ -23,7 +23,7 @@ class Local {
     strip_nonce();
     lose_extras();
     settle_opaque(c_.items, Dialect::none, form_.losses);
-    drop_thinking();
+    drop_thinking(c_.items, form_.losses, [this](const Thinking& t) { return judge(t); });
     if (!traits_.vision) describe_images(c_.items, form_.losses);
     for (std::size_t i = 0; i < c_.items.size(); ++i) to_text(i);
     repair(c_.items, form_.losses);
@@ -88,19 +88,12 @@ class Local {
     lose_all(c_.params.extras, "params");
   }
 
-  void drop_thinking() {
-    for (std::size_t i = 0; i < c_.items.size(); ++i) {
-      std::vector<Block>& blocks = c_.items[i].blocks;
-      for (std::size_t b = blocks.size(); b-- > 0;) {
-        const auto* thinking = std::get_if<Thinking>(&blocks[b]);
-        if (thinking == nullptr) continue;
-        const bool own = !thinking->origin.empty() && thinking->origin == traits_.model;
-        if (own && traits_.keep_thinking) continue;
-        lose(Lost::thinking, block_path(i, b),
-             own ? "the template shows no earlier thoughts" : "another model's thought");
-        blocks.erase(blocks.begin() + static_cast<std::ptrdiff_t>(b));
-      }
-    }
+  std::optional<Loss> judge(const Thinking& thinking) const {
+    const bool own = !thinking.origin.empty() && thinking.origin == traits_.model;
+    if (own && traits_.keep_thinking) return std::nullopt;
+    return Loss{Lost::thinking,
+                {},
+                own ? "the template shows no earlier thoughts" : "another model's thought"};
   }
 
   void to_text(std::size_t i) {

@@ -12,10 +12,6 @@ struct Style {
   std::string reasoning_key = "reasoning_content";  // where thoughts go; "": nowhere
 };
 
-struct ReadAnswer {
-  Answer answer;
-  Losses losses;
-};
 Result<ReadAnswer> parse_answer(std::string body);
 std::string write_answer(Answer answer, const Style& style, Losses& losses);
 

@@ -4,7 +4,6 @@
 #include "base/text.h"
 #include "msg/openai/chat_request.h"
 #include "msg/openai/part.h"
-#include "msg/repair.h"
 
 namespace keel::msg::chat {
 namespace {
@@ -17,18 +16,9 @@ class RequestWriter {
       : c_(std::move(conversation)), target_(target) {}
 
   bool prepare() {
-    const std::uint64_t before = mark_of(c_);
-    Losses& losses = written_.losses;
-    client_model_ = c_.params.model;
-    if (!target_.model.empty()) c_.params.model = target_.model;
-    settle_opaque(c_.items, to, losses);
-    drop_thinking();
-    if (!target_.vision) describe_images(c_.items, losses);
-    openai::settle_media(c_.items, to, losses);
-    repair(c_.items, losses);
-    alias_ids(c_.items, target_.short_ids ? IdForm::nine : IdForm::chat);
-    alias_names(c_, written_.names);
-    return mark_of(c_) == before;
+    return openai::settle(
+        c_, target_, to, target_.short_ids ? IdForm::nine : IdForm::chat,
+        [this](const Thinking& thinking, bool own) { return judge(thinking, own); }, written_);
   }
 
   Written write(std::string_view same) {
@@ -52,22 +42,12 @@ class RequestWriter {
     written_.losses.push_back({what, std::move(where), std::move(why)});
   }
 
-  void drop_thinking() {
-    for (std::size_t i = 0; i < c_.items.size(); ++i) {
-      std::vector<Block>& blocks = c_.items[i].blocks;
-      for (std::size_t b = blocks.size(); b-- > 0;) {
-        const auto* thinking = std::get_if<Thinking>(&blocks[b]);
-        if (thinking == nullptr) continue;
-        const std::string& origin = thinking->origin.empty() ? client_model_ : thinking->origin;
-        const bool own = origin == c_.params.model;
-        const bool words = thinking->kind != ThinkingKind::redacted && !thinking->text.empty();
-        const bool foreign =
-            thinking->dialect == Dialect::anthropic || thinking->dialect == Dialect::responses;
-        if (!target_.reasoning_key.empty() && own && words && !foreign) continue;
-        lose(Lost::thinking, block_path(i, b), "a thought has no place in this conversation");
-        blocks.erase(blocks.begin() + static_cast<std::ptrdiff_t>(b));
-      }
-    }
+  std::optional<Loss> judge(const Thinking& thinking, bool own) const {
+    const bool words = thinking.kind != ThinkingKind::redacted && !thinking.text.empty();
+    const bool foreign =
+        thinking.dialect == Dialect::anthropic || thinking.dialect == Dialect::responses;
+    if (!target_.reasoning_key.empty() && own && words && !foreign) return std::nullopt;
+    return Loss{Lost::thinking, {}, "a thought has no place in this conversation"};
   }
 
   void write_item(Writer& w, std::size_t i) {
@@ -379,7 +359,6 @@ class RequestWriter {
   }
 
   Conversation c_;
-  std::string client_model_;  // a thought that names no model is taken for its own
   const Target& target_;
   Written written_;
   bool has_tools_ = false;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/limits.h"
+#include "msg/repair.h"
 
 namespace keel::msg::openai {
 namespace {
@@ -88,6 +89,26 @@ void settle_media(std::vector<Item>& items, Dialect dialect, Losses& losses) {
       for (auto& part : result->parts) settle(part, dialect, false, block_path(i, b), losses);
     }
   }
+}
+
+bool settle(Conversation& c, const Target& target, Dialect dialect, IdForm ids, const Judge& judge,
+            Written& written) {
+  const std::uint64_t before = mark_of(c);
+  Losses& losses = written.losses;
+  // A thought that names no model is taken for that of the one the client named.
+  const std::string client_model = c.params.model;
+  if (!target.model.empty()) c.params.model = target.model;
+  settle_opaque(c.items, dialect, losses);
+  drop_thinking(c.items, losses, [&](const Thinking& thinking) {
+    const std::string& origin = thinking.origin.empty() ? client_model : thinking.origin;
+    return judge(thinking, origin == c.params.model);
+  });
+  if (!target.vision) describe_images(c.items, losses);
+  settle_media(c.items, dialect, losses);
+  repair(c.items, losses);
+  alias_ids(c.items, ids);
+  alias_names(c, written.names);
+  return mark_of(c) == before;
 }
 
 std::string effort_word(const ThinkingWish& wish, Losses& losses) {

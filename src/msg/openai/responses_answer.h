@@ -18,10 +18,6 @@ struct Style {
   std::optional<double> top_p = {};
 };
 
-struct ReadAnswer {
-  Answer answer;
-  Losses losses;
-};
 Result<ReadAnswer> parse_answer(std::string body);
 std::string write_answer(Answer answer, const Style& style, Losses& losses);
 

@@ -3,7 +3,6 @@
 #include "base/text.h"
 #include "msg/openai/part.h"
 #include "msg/openai/responses_request.h"
-#include "msg/repair.h"
 
 namespace keel::msg::responses {
 namespace {
@@ -17,20 +16,7 @@ class RequestWriter {
     written_.names = ToolNames(false);  // namespaces stay what they are
   }
 
-  bool prepare() {
-    const std::uint64_t before = mark_of(c_);
-    Losses& losses = written_.losses;
-    client_model_ = c_.params.model;
-    if (!target_.model.empty()) c_.params.model = target_.model;
-    settle_opaque(c_.items, to, losses);
-    drop_thinking();
-    if (!target_.vision) describe_images(c_.items, losses);
-    openai::settle_media(c_.items, to, losses);
-    repair(c_.items, losses);
-    alias_ids(c_.items, IdForm::responses);
-    alias_names(c_, written_.names);
-    return mark_of(c_) == before;
-  }
+  bool prepare() { return openai::settle(c_, target_, to, IdForm::responses, judge, written_); }
 
   Written write(std::string_view same) {
     if (!same.empty()) {
@@ -64,21 +50,12 @@ class RequestWriter {
     written_.losses.push_back({what, std::move(where), std::move(why)});
   }
 
-  void drop_thinking() {
-    for (std::size_t i = 0; i < c_.items.size(); ++i) {
-      std::vector<Block>& blocks = c_.items[i].blocks;
-      for (std::size_t b = blocks.size(); b-- > 0;) {
-        const auto* thinking = std::get_if<Thinking>(&blocks[b]);
-        if (thinking == nullptr) continue;
-        const std::string& origin = thinking->origin.empty() ? client_model_ : thinking->origin;
-        const bool own = origin == c_.params.model;
-        const bool keels = thinking->signature.rfind("keel1.", 0) == 0;
-        if (own && !keels && thinking->dialect == to) continue;
-        lose(thinking->signature.empty() ? Lost::thinking : Lost::signature, block_path(i, b),
-             "a thought that this model did not have would be refused");
-        blocks.erase(blocks.begin() + static_cast<std::ptrdiff_t>(b));
-      }
-    }
+  static std::optional<Loss> judge(const Thinking& thinking, bool own) {
+    const bool keels = thinking.signature.starts_with(keel_signature);
+    if (own && !keels && thinking.dialect == to) return std::nullopt;
+    return Loss{thinking.signature.empty() ? Lost::thinking : Lost::signature,
+                {},
+                "a thought that this model did not have would be refused"};
   }
 
   // The first system item. Returns the index after it.
@@ -402,7 +379,6 @@ class RequestWriter {
   }
 
   Conversation c_;
-  std::string client_model_;  // a thought that names no model is taken for its own
   const Target& target_;
   Written written_;
   bool has_tools_ = false;

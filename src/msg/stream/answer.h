@@ -15,6 +15,11 @@ struct Answer {
   std::string stop_sequence = {};
   TokenUsage usage = {};
 };
+// One that was read, and what its dialect said that this form cannot.
+struct ReadAnswer {
+  Answer answer;
+  Losses losses;
+};
 
 // Gathers a stream's events. A call that was cut off is in the item with complete = false.
 class Collector {
