@@ -33,9 +33,10 @@ void Context::open_files(const LoadRequest& request) {
       Window(recurrent_ ? 0 : static_cast<std::size_t>(std::max(llama_model_n_swa(model_), 0)));
   drafting_ = !recurrent_ && request.drafts;  // a guess must be taken back
   if (request.kv_folder.empty()) return;
-  const auto fingerprint =
-      model_fingerprint(request.path, std::string("kv 1 f16 ") + llama_version() + " " +
-                                          (request.attention.empty() ? "transposed" : "plain"));
+  const auto fingerprint = model_fingerprint(
+      request.path,
+      "kv 1 " + (request.cache.empty() ? "f16" : request.cache) + " " + llama_version() + " " +
+          (request.attention.empty() && request.cache.empty() ? "transposed" : "plain"));
   if (!fingerprint) return;
   auto files = KvFiles::open(request.kv_folder, *fingerprint);
   if (files) files_ = std::move(*files);  // without a folder everything works, only slower
