@@ -22,14 +22,25 @@ from drive.server import Server
 class Setting:
     """What is the same for every arm."""
     keel: str
-    peers: pathlib.Path
     model: str
     library: str    # of the CPU; both sides load this one
     attention: str  # keel's own kernel
     threads: int
     context: int
     log: str
+    peers: pathlib.Path | None = None  # where llama-server is
     spaced: bool = False  # JSON of tools in the prompts of this model
+
+
+def setting_of(keel, model, threads, context, log):
+    """What takes part here: programs, the model's file and the CPU library that keel chooses."""
+    keel = machine.keel_program(keel)
+    model = machine.model_file(model)
+    choice = machine.cpu_choice(keel)
+    machine.RESULTS.mkdir(parents=True, exist_ok=True)
+    log = machine.RESULTS / log
+    log.write_text("")
+    return Setting(keel, model, choice["library"], choice["attention"], threads, context, str(log))
 
 
 @dataclasses.dataclass
@@ -57,7 +68,7 @@ class KeelArm:
         self._prepares = changes.pop("prepare", True)
         self._changes = changes
         self._folder = None
-        self._engine = None
+        self.engine = None
 
     def describe(self):
         off = [f"{key}={value or 'none'}" for key, value in self._changes.items()]
@@ -67,17 +78,17 @@ class KeelArm:
         """Seconds until the model is loaded."""
         self._folder = self._folder or tempfile.TemporaryDirectory(prefix="keel-bench-")
         start = time.monotonic()
-        self._engine = Engine(self._setting.keel, self._setting.log)
+        self.engine = Engine(self._setting.keel, self._setting.log)
         fields = {"path": self._setting.model, "library": self._setting.library,
                   "context": self._setting.context,
                   "threads": 0 if self.own else self._setting.threads,
                   "attention": self._setting.attention, "drafts": True,
                   "kv_folder": self._folder.name, **self._changes}
-        self._engine.load(**fields)
+        self.engine.load(**fields)
         return time.monotonic() - start
 
     def call(self, call):
-        answer = self._engine.generate(call.conversation, render.protocol_items(call.items),
+        answer = self.engine.generate(call.conversation, render.protocol_items(call.items),
                                        call.tools, call.tokens)
         usage, timings = answer.usage, answer.timings
         return Measured(answer.first, answer.wall, usage["prompt"], usage["evaluated"],
@@ -86,13 +97,13 @@ class KeelArm:
 
     def take(self, taken):
         """Reads the recorded words."""
-        self._engine.prepare(taken.conversation, render.protocol_items(taken.items), taken.tools)
+        self.engine.prepare(taken.conversation, render.protocol_items(taken.items), taken.tools)
 
     def open(self, opening):
         """Reads what the answer will begin with, while the owner writes: tokens evaluated."""
         if not self._prepares:
             return 0
-        done = self._engine.prepare(opening.conversation, render.protocol_items(opening.items),
+        done = self.engine.prepare(opening.conversation, render.protocol_items(opening.items),
                                     opening.tools)
         return done.usage["evaluated"]
 
@@ -100,14 +111,14 @@ class KeelArm:
         """Nothing is left to do."""
 
     def restart(self):
-        self._engine.kill()
+        self.engine.kill()
         return self.start()
 
     def memory_mb(self):
-        return self._engine.memory_mb()
+        return self.engine.memory_mb()
 
     def stop(self):
-        self._engine.close()
+        self.engine.close()
         if self._folder:
             self._folder.cleanup()
             self._folder = None
@@ -189,9 +200,10 @@ class ServerArm:
 
 
 # Drafts as this version of llama.cpp offers them for text that repeats; one slot, so that all of
-# the context is the owner's; moved parts of the cache are used again. The slot is saved after each
-# turn.
-TUNED = ("-np", "1", "--spec-type", "ngram-mod", "--cache-reuse", "256")
+# the context is the owner's; moved parts of the cache are used again, where the model allows it,
+# and points to go back to are kept as close as they come. The slot is saved after each turn.
+TUNED = ("-np", "1", "--spec-type", "ngram-mod", "--cache-reuse", "256",
+         "--checkpoint-min-step", "0")
 
 MAIN = ("keel", "server", "server-clock", "server-tuned")
 LEVERS = ("keel-attention", "keel-drafts", "keel-disk", "keel-prepare")
@@ -218,38 +230,45 @@ def make(name, setting):
     return made[name]()
 
 
-def play(arm, events, on_step=None):
-    """One pass over the trace: what each call took, and what happened beside."""
+def play_steps(arm, steps, on_step=None):
+    """What each call took, and what happened beside."""
     calls, ahead, overrun, loads, peak = [], 0, 0.0, [], 0.0
-    disturbance = machine.Disturbance()
-    loads.append(arm.start())
-    try:
-        for step in playback.Player(events, arm.style).steps():
-            if isinstance(step, playback.Restart):
-                loads.append(arm.restart())
-            elif isinstance(step, playback.Taken):
-                arm.take(step)
-            elif isinstance(step, (playback.Pause, playback.Opening)):
-                start = time.monotonic()
-                if isinstance(step, playback.Opening):
-                    ahead += arm.open(step)
-                else:
-                    arm.pause()
-                left = step.seconds - (time.monotonic() - start)
-                overrun += max(-left, 0.0)
-                time.sleep(max(left, 0.0))
+    for step in steps:
+        if isinstance(step, playback.Restart):
+            loads.append(arm.restart())
+        elif isinstance(step, playback.Taken):
+            arm.take(step)
+        elif isinstance(step, (playback.Pause, playback.Opening)):
+            start = time.monotonic()
+            if isinstance(step, playback.Opening):
+                ahead += arm.open(step)
             else:
-                measured = arm.call(step)
-                calls.append({"conversation": step.conversation, "turn": step.turn,
-                              "what": step.what, "after_restart": step.after_restart,
-                              **dataclasses.asdict(measured)})
-                peak = max(peak, arm.memory_mb())
-                if on_step:
-                    on_step(len(calls), calls[-1])
+                arm.pause()
+            left = step.seconds - (time.monotonic() - start)
+            overrun += max(-left, 0.0)
+            time.sleep(max(left, 0.0))
+        else:
+            measured = arm.call(step)
+            calls.append({"conversation": step.conversation, "turn": step.turn,
+                          "what": step.what, "after_restart": step.after_restart,
+                          **dataclasses.asdict(measured)})
+            peak = max(peak, arm.memory_mb())
+            if on_step:
+                on_step(len(calls), calls[-1])
+    return {"calls": calls, "evaluated_ahead": ahead, "overrun_s": overrun, "load_s": loads,
+            "memory_mb": round(peak)}
+
+
+def play(arm, events, on_step=None):
+    """One pass over the trace in a program of its own."""
+    disturbance = machine.Disturbance()
+    load_s = arm.start()
+    try:
+        played = play_steps(arm, playback.Player(events, arm.style).steps(), on_step)
     finally:
         arm.stop()
+    played["load_s"].insert(0, load_s)
     load = disturbance.so_far()
     machine.warn_if_busy(load)
-    return {"arm": arm.name, "client": arm.style, "settings": arm.describe(), "calls": calls,
-            "evaluated_ahead": ahead, "overrun_s": overrun, "load_s": loads,
-            "memory_mb": round(peak), "other_load": round(load, 2)}
+    return {"arm": arm.name, "client": arm.style, "settings": arm.describe(), **played,
+            "other_load": round(load, 2)}

@@ -143,6 +143,13 @@ class Playing(unittest.TestCase):
         trace = events(*ask("one"), {"kind": "restart"}, *ask("two"), *ask("three"))
         self.assertEqual([call.after_restart for call in calls(trace)], [False, True, False])
 
+    def test_a_trace_that_ends_after_the_kill(self):
+        trace = events(*ask("one"), {"kind": "restart"}, *ask("two"), *ask("three"))
+        played = calls(playback.until_restart(trace))
+        self.assertEqual([call.after_restart for call in played], [False, True])
+        with self.assertRaises(playback.TraceError):
+            playback.until_restart(events(*ask("one")))
+
     def test_a_summary_takes_the_place_of_old_turns(self):
         lines = [line for text in ("one", "two", "three") for line in ask(text)]
         trace = events(*lines, {"kind": "compact", "summary": "short", "keep": 1}, *ask("four"))

@@ -135,6 +135,15 @@ def load(path):
     return events
 
 
+def until_restart(events):
+    """The beginning of a trace: until the first answer after the restart."""
+    at = next((i for i, event in enumerate(events) if event["kind"] == "restart"), None)
+    if at is None:
+        raise TraceError("there is no restart in this trace")
+    end = next(i for i in range(at, len(events)) if events[i]["kind"] in ("call", "answer"))
+    return events[:end + 1]
+
+
 class Player:
     """Plays events for one kind of client: Call, Taken, Opening, Pause and Restart."""
 

@@ -14,17 +14,28 @@ def depth_name(index):
     return f"{low}k and more" if index == len(BORDERS) - 2 else f"{low}-{high}k"
 
 
+def depth_of(prompt):
+    """The bin of BORDERS for a prompt of so many tokens."""
+    return next(i for i, high in enumerate(BORDERS[1:]) if prompt < high)
+
+
+def written_by_depth(calls):
+    """By bin: tokens after the first of each call, and the seconds that they took."""
+    written = [[0, 0.0] for _ in BORDERS[1:]]
+    for call in calls:
+        index = depth_of(call["prompt"])
+        written[index][0] += call["tokens"] - 1
+        written[index][1] += call["write_s"]
+    return written
+
+
 def figures(passed, new_tokens):
     """The figures of one pass."""
     calls = passed["calls"]
     firsts = sorted(call["first_s"] for call in calls)
     evaluated = sum(call["evaluated"] for call in calls) + passed["evaluated_ahead"]
     after = [call["first_s"] for call in calls if call["after_restart"]]
-    written = [[0, 0.0] for _ in BORDERS[1:]]
-    for call in calls:
-        index = next(i for i, high in enumerate(BORDERS[1:]) if call["prompt"] < high)
-        written[index][0] += call["tokens"] - 1
-        written[index][1] += call["write_s"]
+    written = written_by_depth(calls)
     return {
         "wall_s": sum(call["wall_s"] for call in calls) + passed["overrun_s"],
         "waiting_s": sum(firsts),

@@ -43,6 +43,19 @@ def model_file(name):
     return found.stdout.strip()
 
 
+def hybrid_model():
+    """A model with recurrent layers: random weights, SmolLM2's tokens; made the first time."""
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    path = RESULTS / "hybrid-qwen35.gguf"
+    script = ROOT / "scripts/make-test-model"
+    if not path.exists() or path.stat().st_mtime < script.stat().st_mtime:
+        made = subprocess.run([str(script), "--large", "qwen35", model_file("smollm2-135m"),
+                               str(path)], check=False)
+        if made.returncode != 0:
+            fail("the hybrid model could not be made")
+    return str(path)
+
+
 def peers():
     """The folder with llama-bench and llama-server; built the first time."""
     script = str(ROOT / "scripts/peers")

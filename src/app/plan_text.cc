@@ -65,6 +65,7 @@ Json plan_json(const local::Fit& fit) {
     lines.push_back({{"what", line.what}, {"bytes", line.bytes}, {"why", line.why}});
   Json out = {{"context", plan.context},
               {"batch", plan.batch},
+              {"cache", plan.cache},
               {"parked_bytes", plan.parked_bytes},
               {"lock", plan.lock},
               {"need_bytes", plan.need_bytes},

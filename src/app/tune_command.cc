@@ -39,11 +39,9 @@ void end_line(bool quiet) {
 }
 
 Json settings_json(const local::EngineSettings& settings) {
-  return {{"library", settings.library},
-          {"attention", settings.attention},
-          {"threads", settings.threads},
-          {"batch", settings.batch},
-          {"repack", settings.repack}};
+  return {{"library", settings.library}, {"attention", settings.attention},
+          {"cache", settings.cache},     {"threads", settings.threads},
+          {"batch", settings.batch},     {"repack", settings.repack}};
 }
 
 void print_profile(const local::Profile& profile, const std::string& home) {

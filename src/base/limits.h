@@ -78,6 +78,8 @@ inline constexpr std::int64_t budget_reserve_min_bytes = 256 << 20;
 inline constexpr std::int64_t budget_reserve_max_bytes = std::int64_t{2} << 30;
 inline constexpr int budget_context_least = 2048;  // tokens; a context is not shrunk below it
 inline constexpr int budget_batch_least = 128;
+// tokens; before a context gets smaller than this its keys and values are kept in 8 bits
+inline constexpr int budget_context_whole = 8192;
 inline constexpr std::int64_t device_slack_bytes = std::int64_t{1} << 30;  // over what is measured
 inline constexpr std::int64_t device_margin_bytes = 512 << 20;             // of a card, for others
 inline constexpr std::int64_t working_set_margin_bytes = std::int64_t{2} << 30;  // of a Mac's

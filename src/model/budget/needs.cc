@@ -49,6 +49,7 @@ Json to_json(const Needs& needs) {
   for (const Shape& shape : needs.shapes) {
     Json row = {{"context", shape.context}, {"batch", shape.batch}};
     for (const auto& [name, member] : kShapeNumbers) row[name] = shape.*member;
+    if (!shape.cache.empty()) row["cache"] = shape.cache;
     out["shapes"].push_back(std::move(row));
   }
   out["devices"] = Json::array();
@@ -72,6 +73,7 @@ Result<Needs> needs_from_json(const Json& value) {
     shape.context = static_cast<int>(TRY(json_int(row, "context")));
     shape.batch = static_cast<int>(TRY(json_int(row, "batch")));
     TRY(read_numbers(row, kShapeNumbers, shape));
+    shape.cache = json_string_or(row, "cache", "");
     needs.shapes.push_back(shape);
   }
   if (needs.shapes.empty()) return fail(Code::invalid_argument, "shapes are missing");

@@ -13,6 +13,9 @@
 
 namespace keel::budget {
 
+// A cache of half the size: keys and values in blocks of 8-bit numbers.
+inline constexpr const char* kSmallCache = "q8_0";
+
 // One way to load the model. Cache: keys, values and recurrent states; compute: what an evaluation
 // puts its intermediate results in.
 struct Shape {
@@ -22,6 +25,7 @@ struct Shape {
   std::int64_t compute_bytes = 0;
   std::int64_t device_cache_bytes = 0;
   std::int64_t device_compute_bytes = 0;
+  std::string cache;  // what keys and values are kept as: kSmallCache, or empty for 16-bit floats
 };
 
 // Something other than the processor that the model is computed on, in its own words.
@@ -42,7 +46,8 @@ struct Needs {
   std::int64_t device_bytes = 0;    // weights on a device
   std::int64_t cache_bytes_per_token = 0;
   std::int64_t checkpoint_bytes = 0;  // of a point to go back to; 0: the model needs none
-  std::vector<Shape> shapes;          // the largest context first, then the largest batch
+  std::vector<Shape> shapes;          // the largest context first, then the largest batch,
+                                      // then the small cache
   std::vector<Device> devices;
 };
 

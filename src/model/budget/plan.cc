@@ -61,7 +61,8 @@ std::int64_t device_room(const Needs& needs, const Machine& machine) {
 }
 
 // From what is wished for down to the least: conversations beside the current one go first, since
-// they are on the disk too; then the batch, which only costs speed; then half of the context.
+// they are on the disk too; then the batch, which only costs speed; then half of the context. Where
+// there is a small cache for a context it comes before the next smaller context.
 std::vector<Way> ways_of(const Needs& needs) {
   const std::int64_t all = limits::engine_parked_bytes;
   std::vector<Way> ways;
@@ -118,6 +119,7 @@ class Planner {
     const std::int64_t parked = parked_of(needs_, way);
     plan_.context = shape.context;
     plan_.batch = shape.batch;
+    plan_.cache = shape.cache;
     plan_.parked_bytes = way.parked_bytes;
     plan_.fixed_bytes = fixed_need(needs_, way);
     plan_.need_bytes = total_need(needs_, machine_, way);
@@ -125,8 +127,10 @@ class Planner {
     line("weights", needs_.mapped_bytes, "used as they lie in the file");
     line("weights, rearranged", needs_.repacked_bytes, "copied for this processor, for speed");
     line("cache", shape.cache_bytes,
-         fmt::format("keys and values of {} tokens, {} each", shape.context,
-                     bytes_text(needs_.cache_bytes_per_token)));
+         shape.cache == kSmallCache
+             ? fmt::format("keys and values of {} tokens, in 8 bits", shape.context)
+             : fmt::format("keys and values of {} tokens, {} each", shape.context,
+                           bytes_text(needs_.cache_bytes_per_token)));
     line("computing", shape.compute_bytes,
          fmt::format("intermediate results of {} tokens at once", shape.batch));
     line("checkpoints", checkpoints_of(needs_),
@@ -143,6 +147,8 @@ class Planner {
     if (shape.batch != wished.shape->batch) {
       plan_.shrunk.push_back(from_to("read at once", wished.shape->batch, shape.batch, " tokens"));
     }
+    if (shape.cache != wished.shape->cache)
+      plan_.shrunk.push_back("keys and values: in 8 bits instead of 16, which is slower");
     if (way.parked_bytes != wished.parked_bytes) {
       plan_.shrunk.push_back(fmt::format("other conversations in memory: {} instead of {}",
                                          bytes_text(way.parked_bytes),

@@ -24,6 +24,7 @@ struct Line {
 struct Plan {
   int context = 0;                // tokens
   int batch = 0;                  // tokens read at once
+  std::string cache;              // as in Shape
   std::int64_t parked_bytes = 0;  // for conversations beside the current one
   bool lock = false;              // weights may not be paged out
   std::string lock_why;

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "base/limits.h"
+#include "base/text.h"
 #include "model/budget/fixture_test.h"
 
 namespace keel::budget {
@@ -20,7 +21,8 @@ Needs dense(std::int64_t mapped, std::int64_t repacked, int context = 16384) {
   needs.cache_bytes_per_token = 100 * 1024;
   for (int c = context; c >= limits::budget_context_least; c /= 2) {
     for (int batch = 512; batch >= limits::budget_batch_least; batch /= 2)
-      needs.shapes.push_back({c, batch, c * needs.cache_bytes_per_token, batch * kMiB / 2, 0, 0});
+      needs.shapes.push_back(
+          {c, batch, c * needs.cache_bytes_per_token, batch * kMiB / 2, 0, 0, {}});
   }
   return needs;
 }
@@ -94,6 +96,37 @@ TEST(PlanTest, ShrinksWhatCostsTheOwnerLeastFirst) {
   EXPECT_EQ(seen[4], (Seen{16384, 128, 0}));
   for (std::size_t i = 1; i < seen.size(); ++i) EXPECT_LE(seen[i].context, seen[i - 1].context);
   EXPECT_EQ(seen.back(), (Seen{2048, 128, 0}));
+}
+
+// A context that would get small is kept whole with a cache of half the size.
+TEST(PlanTest, ASmallCacheComesBeforeASmallContext) {
+  Needs needs = dense(kGiB, kGiB);
+  std::vector<Shape> shapes;
+  for (const Shape& shape : needs.shapes) {
+    shapes.push_back(shape);
+    if (shape.context > limits::budget_context_whole || shape.batch > limits::budget_batch_least)
+      continue;
+    shapes.push_back(shape);
+    shapes.back().cache_bytes = shape.cache_bytes * 17 / 32;
+    shapes.back().cache = kSmallCache;
+  }
+  needs.shapes = shapes;
+  Machine machine = linux_machine(16);
+  std::vector<std::pair<int, std::string>> seen;
+  for (machine.available_bytes = 8 * kGiB; machine.available_bytes > kGiB;
+       machine.available_bytes -= 16 * kMiB) {
+    const Plan plan = make_plan(needs, machine);
+    if (plan.refusal || plan.tight) break;
+    expect_sum(plan);
+    const std::pair now{plan.context, plan.cache};
+    if (seen.empty() || seen.back() != now) seen.push_back(now);
+    const std::string all = join(plan.shrunk, "; ");
+    EXPECT_EQ(all.find("8 bits") != std::string::npos, !plan.cache.empty()) << all;
+  }
+  const std::vector<std::pair<int, std::string>> expected{
+      {16384, ""},         {8192, ""}, {8192, kSmallCache}, {4096, ""},
+      {4096, kSmallCache}, {2048, ""}, {2048, kSmallCache}};
+  EXPECT_EQ(seen, expected);
 }
 
 TEST(PlanTest, AControlGroupCountsLikeAMachine) {
@@ -278,6 +311,7 @@ TEST(NeedsTest, SurviveTheWayThroughJson) {
   Needs needs = on_mac(kGiB, 8 * kGiB);
   needs.experts = 128;
   needs.checkpoint_bytes = 5;
+  needs.shapes.back().cache = kSmallCache;
   const auto back = needs_from_json(to_json(needs));
   ASSERT_TRUE(back) << back.error().text();
   EXPECT_EQ(dump_json(to_json(*back)), dump_json(to_json(needs)));

@@ -59,6 +59,7 @@ Result<budget::Shape> lay_out(llama_model* model, LoadRequest request, int conte
   budget::Shape shape;
   shape.context = context;
   shape.batch = batch;
+  shape.cache = request.cache;
   for (const auto& [type, bytes] : llama_get_memory_breakdown(laid.get())) {
     const Place place = place_of(type);
     const bool on_device = place == Place::device;
@@ -132,6 +133,12 @@ Result<budget::Needs> measure(const LoadRequest& request) {
       needs.shapes.push_back(TRY(
           lay_out(model.get(), request, context, rows, needs.shapes.empty() ? &needs : nullptr)));
     }
+    if (context > limits::budget_context_whole || !request.cache.empty()) continue;
+    LoadRequest small = request;
+    small.cache = budget::kSmallCache;
+    // A model whose heads cannot be cut into blocks has none.
+    if (auto shape = lay_out(model.get(), small, context, needs.shapes.back().batch, nullptr))
+      needs.shapes.push_back(std::move(*shape));
   }
   TRY(split_cache(model.get(), request, needs));
   list_devices(needs);

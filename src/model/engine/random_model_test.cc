@@ -166,6 +166,30 @@ TEST_P(RandomModelTest, AKillBetweenTurnsCostsNeitherTheAnswerNorMuchReading) {
   EXPECT_NE(model_->stats().pid, killed);
 }
 
+// A state that was copied holds of a sliding window only its end; the ends of earlier answers are
+// on the disk.
+TEST_P(RandomModelTest, AnEarlierTurnIsGoneBackToAfterAKillAndAfterAnotherConversation) {
+  NEED_FAMILY();
+  Items items{msg::text_item(msg::Role::system, words(60))};
+  for (int i = 0; i < 4; ++i) {
+    const std::uintmax_t before = kept_bytes();
+    turn("c", items, words(120), false);
+    wait_for_files(before);
+  }
+  const auto go_back_to = [&](std::ptrdiff_t length, const char* how) {
+    items.resize(static_cast<std::size_t>(length));
+    EXPECT_LE(turn("c", items, words(12)).evaluated_tokens, kFewTokens) << how;
+  };
+  Items other{msg::text_item(msg::Role::system, words(80))};
+  kill_engine();
+  go_back_to(7, "from the disk");
+  turn("other", other, words(80), false);
+  go_back_to(5, "from memory");
+  turn("other", other, words(12), false);
+  turn("c", items, words(12), false);
+  go_back_to(3, "after it went on");
+}
+
 TEST_P(RandomModelTest, EditsRegeneratedAnswersAndBranchesAreReadAsTheyStand) {
   NEED_FAMILY();
   Items items{msg::text_item(msg::Role::system, words(40))};

@@ -86,7 +86,8 @@ Status Context::start(const LoadRequest& request) {
       context_parameters(request, choose_context(model_, request.context));
   params.n_threads = threads_;
   params.n_threads_batch = threads_;
-  if (!request.attention.empty() && request.attention != "flash") {
+  // keel's kernel reads 16-bit floats.
+  if (!request.attention.empty() && request.attention != "flash" && request.cache.empty()) {
     attention_ = TRY(AttentionNodes::create(request.attention, threads_));
     params.cb_eval = AttentionNodes::on_node;
     params.cb_eval_user_data = attention_.get();
@@ -94,6 +95,12 @@ Status Context::start(const LoadRequest& request) {
   params.abort_callback = on_abort;
   params.abort_callback_data = this;
   context_ = llama_init_from_model(model_, params);
+  if (context_ == nullptr && !request.cache.empty()) {
+    return fail(Code::unsupported,
+                "no context could be made with keys and values of " + request.path + " kept as " +
+                    request.cache,
+                "remove this model from profile.json, or run keel model tune again");
+  }
   if (context_ == nullptr) {
     return fail(
         Code::limit,

@@ -28,12 +28,15 @@ std::size_t common_prefix(const std::vector<Token>& a, const std::vector<Token>&
 
 void Context::open_files(const LoadRequest& request) {
   recurrent_ = llama_model_is_recurrent(model_) || llama_model_is_hybrid(model_);
-  window_ = static_cast<std::size_t>(std::max(llama_model_n_swa(model_), 0));
+  // A recurrent model goes back to checkpoints, which hold the windows too.
+  window_ =
+      Window(recurrent_ ? 0 : static_cast<std::size_t>(std::max(llama_model_n_swa(model_), 0)));
   drafting_ = !recurrent_ && request.drafts;  // a guess must be taken back
   if (request.kv_folder.empty()) return;
-  const auto fingerprint =
-      model_fingerprint(request.path, std::string("kv 1 f16 ") + llama_version() + " " +
-                                          (request.attention.empty() ? "transposed" : "plain"));
+  const auto fingerprint = model_fingerprint(
+      request.path,
+      "kv 1 " + (request.cache.empty() ? "f16" : request.cache) + " " + llama_version() + " " +
+          (request.attention.empty() && request.cache.empty() ? "transposed" : "plain"));
   if (!fingerprint) return;
   auto files = KvFiles::open(request.kv_folder, *fingerprint);
   if (files) files_ = std::move(*files);  // without a folder everything works, only slower
@@ -45,6 +48,7 @@ void Context::sync_ledger() {
   const auto last = llama_memory_seq_pos_max(llama_get_memory(context_), 0);
   const auto held = static_cast<std::size_t>(std::max(last + 1, 0));
   if (held < ledger_.size()) ledger_.resize(held);
+  window_.cut(ledger_.size());
   saved_ = std::min(saved_, ledger_.size());
 }
 
@@ -61,33 +65,26 @@ void Context::broken_off(const std::vector<Token>& tokens) {
   saved_ = std::min(saved_, ledger_.size());
 }
 
-// Cuts the live sequence to `count` tokens; models that cannot go back part of the way start again
-// from nothing.
+// Cuts the live sequence to `count` tokens; models that cannot go back to that point go back
+// further.
 std::size_t Context::keep_prefix(std::size_t count) {
   drop_drafts();
   llama_memory_t memory = llama_get_memory(context_);
-  drafter_.cut(count);
-  if (count < ledger_.size() && !holds_window(count)) {
+  if (count < ledger_.size()) count = window_.back_to(count, ledger_.size());
+  if (count == 0) {
     llama_memory_clear(memory, false);
     checkpoints_.clear();
-    drafter_.cut(0);
-    count = window_from_ = 0;
+    window_.clear();
   } else if (count < ledger_.size() &&
              !llama_memory_seq_rm(memory, kWhole, static_cast<llama_pos>(count), -1)) {
     count = rewind(count);
-    drafter_.cut(count);
   }
+  drafter_.cut(count);
   ledger_.resize(std::min(count, ledger_.size()));
+  window_.cut(ledger_.size());
   saved_ = std::min(saved_, ledger_.size());
-  if (ledger_.empty()) window_from_ = 0;
   std::erase_if(checkpoints_, [&](const Checkpoint& c) { return c.tokens > ledger_.size(); });
   return ledger_.size();
-}
-
-// Whether what comes after `count` tokens can see all that its sliding window shows. A state that
-// was copied holds of such layers only the window at its end.
-bool Context::holds_window(std::size_t count) const {
-  return count == 0 || window_from_ == 0 || count + 1 >= window_from_ + window_;
 }
 
 bool Context::holds(const std::string& conversation, const std::vector<Token>& tokens) const {
@@ -112,7 +109,6 @@ std::size_t Context::rewind(std::size_t count) {
     checkpoints_.pop_back();
   }
   llama_memory_clear(memory, false);
-  window_from_ = 0;
   return 0;
 }
 
@@ -175,11 +171,11 @@ bool Context::restore(Parked parked) {
   llama_memory_clear(llama_get_memory(context_), false);
   ledger_.clear();
   checkpoints_.clear();
-  window_from_ = 0;
+  window_.clear();
   if (llama_state_seq_set_data(context_, parked.state.data(), parked.state.size(), 0) == 0)
     return false;
   ledger_ = std::move(parked.ledger);
-  window_from_ = window_ > 0 ? ledger_.size() - std::min(window_, ledger_.size()) : 0;
+  window_.join(0, ledger_.size());
   checkpoints_ = std::move(parked.checkpoints);
   return true;
 }
@@ -208,26 +204,39 @@ void Context::save() {
   if (files_->save(live_, std::move(segment))) saved_ = on_disk_ = size;
 }
 
-// Takes the conversation back from the disk if it shares more with `tokens` than what is in memory.
+// What layers with a sliding window hold once these parts are in the cache.
+Window Context::window_after(const std::vector<KvSegment>& segments) const {
+  Window window = window_;
+  window.clear();
+  for (const KvSegment& segment : segments) {
+    window.cut(segment.from);
+    window.join(segment.from, segment.from + segment.tokens.size());
+  }
+  return window;
+}
+
+// Takes the conversation back from the disk if more of that can be used for `tokens` than of what
+// is in memory.
 bool Context::load_saved(const std::string& conversation, const std::vector<Token>& tokens) {
+  const std::size_t here = window_.back_to(common_prefix(ledger_, tokens), ledger_.size());
   std::vector<KvSegment> segments = files_->load(conversation);
   const bool own = !segments.empty();
-  if (!own) segments = files_->load_like(tokens, kWorthRestoring + common_prefix(ledger_, tokens));
+  if (!own) segments = files_->load_like(tokens, kWorthRestoring + here);
   std::vector<Token> ledger;
   for (const KvSegment& segment : segments) {
     ledger.resize(std::min(segment.from, ledger.size()));
     ledger.insert(ledger.end(), segment.tokens.begin(), segment.tokens.end());
   }
-  if (ledger.size() >= n_ctx_ ||
-      common_prefix(ledger, tokens) < common_prefix(ledger_, tokens) + kWorthRestoring)
-    return false;
+  const std::size_t there =
+      window_after(segments).back_to(common_prefix(ledger, tokens), ledger.size());
+  if (ledger.size() >= n_ctx_ || there < here + kWorthRestoring) return false;
   llama_memory_t memory = llama_get_memory(context_);
   llama_memory_clear(memory, false);
   ledger_.clear();
   checkpoints_.clear();
-  window_from_ = 0;
+  window_.clear();
   for (const KvSegment& segment : segments) {
-    if (segment.from < ledger_.size() && !holds_window(segment.from)) break;
+    if (window_.back_to(segment.from, ledger_.size()) != segment.from) break;
     if (segment.from < ledger_.size() &&
         !llama_memory_seq_rm(memory, kWhole, static_cast<llama_pos>(segment.from), -1))
       break;
@@ -237,7 +246,8 @@ bool Context::load_saved(const std::string& conversation, const std::vector<Toke
     llama_memory_seq_rm(memory, kPart, -1, -1);
     ledger_.resize(segment.from);
     ledger_.insert(ledger_.end(), segment.tokens.begin(), segment.tokens.end());
-    window_from_ = window_ > 0 ? ledger_.size() - std::min(window_, ledger_.size()) : 0;
+    window_.cut(segment.from);
+    window_.join(segment.from, ledger_.size());
     take_checkpoint();
   }
   sync_ledger();
@@ -246,22 +256,30 @@ bool Context::load_saved(const std::string& conversation, const std::vector<Toke
   return true;
 }
 
-// Makes the cache that shares most with `tokens` the live one; the other is parked, never a reason
-// to fail.
+// Makes the cache of which most can be used for `tokens` the live one; the other is parked, never
+// a reason to fail.
 void Context::switch_to(const std::string& conversation, const std::vector<Token>& tokens) {
-  const std::size_t here = common_prefix(ledger_, tokens);
+  const std::size_t shared_here = common_prefix(ledger_, tokens);
   // It goes on, as nearly always; only one that was made shorter begins elsewhere.
-  if (live_ == conversation && here + kWorthRestoring >= ledger_.size()) return;
+  if (live_ == conversation && shared_here + kWorthRestoring >= ledger_.size()) return;
+  const std::size_t here = window_.back_to(shared_here, ledger_.size());
   std::size_t best = here + kWorthRestoring;
   auto chosen = parked_.end();
   for (auto it = parked_.begin(); it != parked_.end(); ++it) {
-    const std::size_t shared = common_prefix(it->ledger, tokens);
+    Window window = window_;
+    window.clear();
+    window.join(0, it->ledger.size());
+    const std::size_t shared = window.back_to(common_prefix(it->ledger, tokens), it->ledger.size());
     if (shared > best) {
       best = shared;
       chosen = it;
     }
   }
-  if (live_ == conversation && chosen == parked_.end()) return;
+  if (live_ == conversation && chosen == parked_.end()) {
+    // Back to before the window of what was copied: the ends of earlier answers are on the disk.
+    if (files_ && here < shared_here && load_saved(conversation, tokens)) drafter_.cut(0);
+    return;
+  }
   drafter_.cut(0);
   Parked found;
   if (chosen != parked_.end()) {

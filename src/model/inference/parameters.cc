@@ -79,6 +79,10 @@ llama_context_params context_parameters(const LoadRequest& request, int context)
   // kernel does both faster (docs/decisions/0006).
   params.flash_attn_type =
       request.attention.empty() ? LLAMA_FLASH_ATTN_TYPE_DISABLED : LLAMA_FLASH_ATTN_TYPE_ENABLED;
+  if (request.cache == budget::kSmallCache) {
+    params.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_ENABLED;
+    params.type_k = params.type_v = GGML_TYPE_Q8_0;
+  }
   params.no_perf = true;
   return params;
 }

@@ -141,6 +141,8 @@ Result<LoadRequest> LocalModel::State::planned(const EngineSettings& settings) {
   if (plan.refusal) return tl::unexpected(*plan.refusal);
   request.context = plan.context;
   request.batch = plan.batch;
+  request.cache = plan.cache;
+  if (!plan.cache.empty()) request.attention = "flash";
   request.parked_bytes = plan.parked_bytes;
   request.lock = plan.lock;
   if (!plan.shrunk.empty() || plan.tight) {

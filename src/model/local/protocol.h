@@ -31,6 +31,9 @@ struct LoadRequest {
   // keel's own kernel to use (cpu.h), or one of llama.cpp's paths: "flash", or empty for the plain
   // one.
   std::string attention;
+  // What keys and values are kept as: budget::kSmallCache, which only "flash" computes with, or
+  // empty for 16-bit floats.
+  std::string cache;
   bool drafts = true;     // guess what comes next from what the conversation holds
   std::string kv_folder;  // where evaluated conversations are kept; empty: nowhere
   int batch = 0;          // tokens read at once; 0: the usual number

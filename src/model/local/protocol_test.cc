@@ -65,6 +65,7 @@ TEST(Protocol, ALoadRequestComesBackAsItWas) {
                          4096,
                          3,
                          "avx2",
+                         "q8_0",
                          false,
                          "/kv",
                          128,
@@ -74,9 +75,9 @@ TEST(Protocol, ALoadRequestComesBackAsItWas) {
   const auto back = std::get<LoadRequest>(MUST(decode_request(encode(EngineRequest(load)))));
   EXPECT_EQ(back.gpu, load.gpu);
   EXPECT_EQ(std::tie(back.path, back.library, back.context, back.threads, back.attention,
-                     back.drafts, back.kv_folder),
+                     back.cache, back.drafts, back.kv_folder),
             std::tie(load.path, load.library, load.context, load.threads, load.attention,
-                     load.drafts, load.kv_folder));
+                     load.cache, load.drafts, load.kv_folder));
   EXPECT_EQ(std::tie(back.batch, back.repack, back.parked_bytes, back.lock),
             std::tie(load.batch, load.repack, load.parked_bytes, load.lock));
   const auto need = MUST(decode_request(encode(EngineRequest(NeedRequest{load}))));
@@ -87,7 +88,7 @@ TEST(Protocol, ALoadRequestComesBackAsItWas) {
 TEST(Protocol, NeedsComeBackAsTheyWere) {
   NeededEvent event;
   event.needs.mapped_bytes = std::int64_t{20} << 30;
-  event.needs.shapes = {{4096, 512, 1, 2, 3, 4}};
+  event.needs.shapes = {{4096, 512, 1, 2, 3, 4, "q8_0"}};
   const auto back = MUST(decode_event(encode(EngineEvent(event))));
   const budget::Needs& needs = std::get<NeededEvent>(back).needs;
   EXPECT_EQ(dump_json(budget::to_json(needs)), dump_json(budget::to_json(event.needs)));

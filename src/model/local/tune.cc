@@ -23,7 +23,7 @@ namespace {
 
 using SteadyTime = std::chrono::steady_clock::time_point;
 
-constexpr int kTrialsMax = 12;
+constexpr int kTrialsMax = 13;
 constexpr std::size_t kOtherLibraries = 3;
 constexpr double kClearly =
     1.02;  // a setting must be so much faster to be taken over the usual one
@@ -134,22 +134,31 @@ std::string profile_path(const std::string& home) {
 
 Json to_json(const Trial& trial) {
   const EngineSettings& s = trial.settings;
-  return {{"gpu", s.gpu},           {"library", s.library},       {"attention", s.attention},
-          {"threads", s.threads},   {"batch", s.batch},           {"repack", s.repack},
-          {"failed", trial.failed}, {"read_tps", trial.read_tps}, {"write_tps", trial.write_tps}};
+  return {{"gpu", s.gpu},
+          {"library", s.library},
+          {"attention", s.attention},
+          {"threads", s.threads},
+          {"batch", s.batch},
+          {"repack", s.repack},
+          {"cache", s.cache},
+          {"failed", trial.failed},
+          {"read_tps", trial.read_tps},
+          {"write_tps", trial.write_tps}};
 }
 
 Result<EngineSettings> settings_from_json(const Json& value) {
   const std::int64_t threads = json_int_or(value, "threads", 0);
   const std::int64_t batch = json_int_or(value, "batch", 0);
+  const std::string cache = json_string_or(value, "cache", "");
   if (threads < 0 || threads > limits::config_threads_max || batch < 0 ||
-      batch > limits::engine_batch_max) {
+      batch > limits::engine_batch_max || (!cache.empty() && cache != budget::kSmallCache)) {
     return fail(Code::corrupt, "the kept measurement of this model is damaged",
                 "Run keel model tune again.");
   }
   return EngineSettings{json_string_or(value, "library", ""),
                         json_string_or(value, "gpu", ""),
                         json_string_or(value, "attention", ""),
+                        cache,
                         static_cast<int>(threads),
                         static_cast<int>(batch),
                         json_bool_or(value, "repack", true)};
@@ -183,7 +192,7 @@ class Tuner {
 
   Result<Profile> run() {
     const SteadyTime start = std::chrono::steady_clock::now();
-    EngineSettings usual{cpu_.library, cpu_.gpu, "flash", 0, 0, true};
+    EngineSettings usual{cpu_.library, cpu_.gpu, "flash", "", 0, 0, true};
     amounts_ = {0, kFirstTokens, 8};
     tell("a first look");
     const Trial first = run_trial(options_, usual, amounts_);
@@ -225,6 +234,10 @@ class Tuner {
     }
     TRY(vary([](EngineSettings& s) { s.repack = false; }));
     TRY(vary([](EngineSettings& s) { s.batch = 128; }));
+    TRY(vary([](EngineSettings& s) {
+      s.cache = budget::kSmallCache;
+      s.attention = "flash";
+    }));
     profile_.best = best_.settings;
     profile_.depth = amounts_.depth;
     profile_.took_seconds = ms_between(start, std::chrono::steady_clock::now()) / 1000.0;
@@ -323,6 +336,7 @@ std::string settings_text(const EngineSettings& settings) {
     text +=
         ", " + std::to_string(settings.threads) + (settings.threads == 1 ? " thread" : " threads");
   if (settings.batch > 0) text += ", " + std::to_string(settings.batch) + " at once";
+  if (!settings.cache.empty()) text += ", cache in 8 bits";
   if (!settings.repack) text += ", weights as they are";
   return text;
 }
@@ -343,6 +357,7 @@ LoadRequest load_request(const std::string& model_path, int context,
   load.context = context;
   load.threads = settings.threads;
   load.attention = settings.attention;
+  load.cache = settings.cache;
   load.batch = settings.batch;
   load.repack = settings.repack;
   return load;

@@ -1,7 +1,8 @@
 // What makes this model fastest on this machine, found by measuring it: CPU library, attention
-// path, threads, rearranged weights, tokens read at once. Each candidate runs in an engine child of
-// its own, so one that dies is only a row of the table. The result is kept in
-// KEEL_HOME/profile.json, one entry a model, until the model, the machine or keel's engine change.
+// path, threads, rearranged weights, tokens read at once, a cache of half the size. Each candidate
+// runs in an engine child of its own, so one that dies is only a row of the table. The result is
+// kept in KEEL_HOME/profile.json, one entry a model, until the model, the machine or keel's engine
+// change.
 //
 // Any thread; the machine should be otherwise idle. Bounds: limits.h, "model/local".
 #pragma once
@@ -21,6 +22,7 @@ struct EngineSettings {
   std::string library;    // path of the CPU library
   std::string gpu;        // path of the GPU library; empty: the processors compute everything
   std::string attention;  // as in LoadRequest
+  std::string cache;      // as in LoadRequest
   int threads = 0;
   int batch = 0;
   bool repack = true;
