@@ -206,7 +206,7 @@ void Connection::refuse(int status, std::string_view why) {
 }
 
 // An answer of the server's own, without a handler.
-void Connection::answer(Response response) {
+void Connection::answer(const Response& response) {
   phase_ = Phase::answer;
   parser_.reset();
   if (unread_ || host_.draining()) keep_alive_ = false;
