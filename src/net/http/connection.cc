@@ -172,7 +172,7 @@ void Connection::take_head() {
     return refuse(status, "the request's head is not one that HTTP/1.1 allows");
   }
   if (std::optional<Response> early = host_.options().screen(request_)) {
-    return answer(std::move(*early));
+    return answer(*early);
   }
   begin_body();
 }
