@@ -250,7 +250,7 @@ TEST_F(AccountTest, UsageSumsTurnsAndAnswersToProgramsByDayAndModel) {
   EXPECT_EQ(report.models[1].completion_tokens, 20);
   EXPECT_NEAR(report.models[1].cost_usd, 1.0, 1e-9);
   EXPECT_NEAR(report.models[1].total_ms, 1000, 1e-9);
-  EXPECT_EQ(report.models[1].day, local_day(clock.wall_ms() - 24 * 3600 * 1000));
+  EXPECT_EQ(report.models[1].day, local_day(clock.wall_ms() - WallMs{24} * 3600 * 1000));
   ASSERT_EQ(report.routes.size(), 3u);
   EXPECT_EQ(report.routes[0].last_reason.back(), '.');
   EXPECT_NEAR(report.spent_today_usd, 0.125, 1e-9);

@@ -91,11 +91,6 @@ bool Lanes::is_carried(const std::string& turn) const {
 
 namespace {
 
-bool has_control(std::string_view text) {
-  return std::any_of(text.begin(), text.end(),
-                     [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
-}
-
 Status check_name(std::string_view what, std::string_view name, std::size_t bytes) {
   if (name.empty() || name.size() > bytes || has_control(name) || !is_valid_utf8(name)) {
     return fail(Code::invalid_argument,

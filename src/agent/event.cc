@@ -43,13 +43,6 @@ struct Writer {
   }
 };
 
-Code code_from_name(std::string_view name) {
-  for (int i = 0; i <= static_cast<int>(Code::internal); ++i) {
-    if (code_name(static_cast<Code>(i)) == name) return static_cast<Code>(i);
-  }
-  return Code::internal;
-}
-
 Result<Event> recalled_from_json(const Json& value) {
   Recalled event;
   event.retrieval = json_string_or(value, "retrieval", "");

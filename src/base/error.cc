@@ -45,6 +45,13 @@ std::string_view code_name(Code code) {
   return "internal";
 }
 
+Code code_from_name(std::string_view name) {
+  for (int i = 0; i <= static_cast<int>(Code::internal); ++i) {
+    if (code_name(static_cast<Code>(i)) == name) return static_cast<Code>(i);
+  }
+  return Code::internal;
+}
+
 std::string Error::text() const {
   return hint.empty() ? message : message + " (" + hint + ")";
 }

@@ -31,6 +31,8 @@ enum class Code {
 };
 
 std::string_view code_name(Code code);
+// Code::internal for what is no code's name.
+Code code_from_name(std::string_view name);
 
 struct Error {
   Code code = Code::internal;

@@ -271,6 +271,11 @@ std::string nearest_name(std::string_view name, const std::vector<std::string>& 
   return best;
 }
 
+bool has_control(std::string_view text) {
+  return std::any_of(text.begin(), text.end(),
+                     [](unsigned char c) { return c < 0x20 || c == 0x7f; });
+}
+
 std::string bytes_text(std::uint64_t bytes) {
   const auto value = static_cast<double>(bytes);
   if (bytes < 1000) return fmt::format("{} bytes", bytes);

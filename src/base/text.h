@@ -34,6 +34,8 @@ std::string fold_case(std::string_view text);
 
 // At most max_bytes, cut at a code point, with "…" where something was left out.
 std::string shorten(std::string_view text, std::size_t max_bytes);
+// Whether there is a control character, line ends and tabs included.
+bool has_control(std::string_view text);
 // One line for logs and errors: control characters as \xNN, shortened.
 std::string printable(std::string_view text, std::size_t max_bytes = 120);
 // The closest of `candidates` by edit distance, empty if none is near: for "did you mean".

@@ -77,6 +77,8 @@ TEST(Text, ShortenedTextStaysWithinItsBound) {
 
 TEST(Text, ControlCharactersCannotForgeLogLines) {
   EXPECT_EQ(printable("a\nb\x1b[31m"), "a\\x0ab\\x1b[31m");
+  EXPECT_TRUE(has_control("a\nb") && has_control("\x7f"));
+  EXPECT_FALSE(has_control("Größe — 1"));
 }
 
 TEST(Text, NearestNameFindsTypingErrorsOnly) {

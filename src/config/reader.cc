@@ -33,11 +33,6 @@ std::string_view type_name(toml::node_type type) {
   }
 }
 
-bool has_control(std::string_view text) {
-  return std::any_of(text.begin(), text.end(),
-                     [](unsigned char c) { return c < 0x20 || c == 0x7f; });
-}
-
 }  // namespace
 
 std::string Reader::lines(const Messages& messages, std::string_view separator) const {

@@ -6,13 +6,6 @@
 namespace keel::gateway {
 namespace {
 
-Code code_from_name(std::string_view name) {
-  for (int i = 0; i <= static_cast<int>(Code::internal); ++i) {
-    if (code_name(static_cast<Code>(i)) == name) return static_cast<Code>(i);
-  }
-  return Code::internal;
-}
-
 Json to_json(const Error& error) {
   return {{"code", code_name(error.code)}, {"message", error.message}, {"hint", error.hint}};
 }

@@ -96,10 +96,10 @@ TEST_F(LogTest, no_form_of_a_secret_reaches_the_file) {
       "dXNlcjpzM2NyM3Qva8OpeSsicXVvdGVkIiB2YWx1ZT8=",  // base64 of user:secret
       "YTpzM2NyM3Qva8OpeSsicXVvdGVkIiB2YWx1ZT86Yg==",  // base64 of a:secret:b
       "eHh4czNjcjN0L2vDqXkrInF1b3RlZCIgdmFsdWU/eXk=",  // base64 of xxxsecretyy
-      "733363723374"
-      "2f6bc3a9792b2271756f746564222076616c75653f",
-      "733363723374"
-      "2F6BC3A9792B2271756F746564222076616C75653F",
+      ("733363723374"
+       "2f6bc3a9792b2271756f746564222076616c75653f"),
+      ("733363723374"
+       "2F6BC3A9792B2271756F746564222076616C75653F"),
       "s3cr3t%2Fk%C3%A9y%2B%22quoted%22%20value%3F",
       "s3cr3t%2fk%c3%a9y%2b%22quoted%22%20value%3f",
       "s3cr3t%2Fk%C3%A9y%2B%22quoted%22+value%3F",

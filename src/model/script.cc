@@ -6,6 +6,7 @@
 #include <functional>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/text.h"
 #include "model/stop_text.h"
@@ -14,13 +15,6 @@
 
 namespace keel::model {
 namespace {
-
-using SteadyTime = std::chrono::steady_clock::time_point;
-
-double ms_since(SteadyTime start) {
-  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start)
-      .count();
-}
 
 std::int64_t count_words(std::string_view text) {
   std::int64_t words = 0;
@@ -49,13 +43,6 @@ std::vector<std::string_view> tokens(std::string_view text) {
   }
   if (start < text.size()) pieces.push_back(text.substr(start));
   return pieces;
-}
-
-Code error_code(std::string_view name) {
-  for (int i = 0; i <= static_cast<int>(Code::internal); ++i) {
-    if (code_name(static_cast<Code>(i)) == name) return static_cast<Code>(i);
-  }
-  return Code::internal;
 }
 
 std::string last_text_of(const Request& request, msg::Role role) {
@@ -204,7 +191,7 @@ Status ScriptModel::parse_ending(const Json& value, Line& line) {
   }
   if (value.contains("error")) {
     const Json& error = value["error"];
-    line.error = Error{error_code(TRY(json_string(error, "code"))),
+    line.error = Error{code_from_name(TRY(json_string(error, "code"))),
                        TRY(json_string(error, "message")),
                        json_string_or(error, "hint", ""),
                        {}};
@@ -300,7 +287,7 @@ Result<std::int64_t> ScriptModel::count(const Request& request) {
 
 Result<Response> ScriptModel::generate(const Request& request, const Sink& sink,
                                        std::stop_token stop) {
-  const SteadyTime start = std::chrono::steady_clock::now();
+  const auto start = std::chrono::steady_clock::now();
   Response response;
   response.item.role = msg::Role::assistant;
   if (stop.stop_requested()) {
@@ -309,7 +296,7 @@ Result<Response> ScriptModel::generate(const Request& request, const Sink& sink,
   }
   const Line line = TRY(begin(request, response));
   bool going = rt::wait_for(std::chrono::milliseconds(line.first_delay_ms), stop);
-  response.timings.ttft_ms = ms_since(start);
+  response.timings.ttft_ms = ms_between(start, std::chrono::steady_clock::now());
   std::string thinking;
   std::string text;
   StopText stops(request.stops);
@@ -348,7 +335,7 @@ Result<Response> ScriptModel::generate(const Request& request, const Sink& sink,
     response.stop = StopReason::tool_calls;
     response.usage.completion_tokens += 1 + count_words(call.arguments);
   }
-  response.timings.total_ms = ms_since(start);
+  response.timings.total_ms = ms_between(start, std::chrono::steady_clock::now());
   const double decode_ms = response.timings.total_ms - response.timings.ttft_ms;
   if (response.usage.completion_tokens > 1 && decode_ms > 0) {
     response.timings.decode_tps =

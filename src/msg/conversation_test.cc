@@ -57,8 +57,8 @@ TEST(Conversation, BrokenStoredItemsAreErrors) {
         R"({"role":"user","blocks":[{"type":"opaque","dialect":"x","kind":"k","json":"{}"}]})",
         R"({"role":"user","blocks":[{"type":"opaque","dialect":"chat","kind":"k","json":"{"}]})",
         R"({"role":"user","blocks":[{"type":"image","from":"moon","data":""}]})",
-        R"({"role":"tool","blocks":[{"type":"tool_result","call_id":"c","text":"","parts":[)"
-        R"({"type":"tool_result","call_id":"d","text":""}]}]})"}) {
+        (R"({"role":"tool","blocks":[{"type":"tool_result","call_id":"c","text":"","parts":[)"
+         R"({"type":"tool_result","call_id":"d","text":""}]}]})")}) {
     EXPECT_FALSE(item_from_json(*parse_json(bad))) << bad;
   }
   EXPECT_FALSE(tool_from_json(*parse_json("{\"name\":\"x\",\"schema\":7}")));

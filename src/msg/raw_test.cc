@@ -29,8 +29,8 @@ TEST(Raw, DecodesEscapesAndReplacesHalfSurrogates) {
   for (const Value value : doc.root()) texts.push_back(value.string());
   EXPECT_EQ(texts,
             (std::vector<std::string>{"a\"\\/\b\f\n\r\t", "é😀", "\xef\xbf\xbd!", "\xef\xbf\xbd",
-                                      "\xef\xbf\xbd"
-                                      "A"}));
+                                      ("\xef\xbf\xbd"
+                                       "A")}));
 }
 
 TEST(Raw, ReadsNumbersOnlyWhereTheyFit) {

@@ -15,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/result.h"
 #include "rt/fd.h"
 #include "rt/thread.h"
 
@@ -61,8 +62,8 @@ class TestServer {
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     socklen_t size = sizeof address;
-    bind(listener_.get(), reinterpret_cast<sockaddr*>(&address), size);
-    listen(listener_.get(), 64);
+    KEEL_ASSERT(bind(listener_.get(), reinterpret_cast<sockaddr*>(&address), size) == 0);
+    KEEL_ASSERT(listen(listener_.get(), 64) == 0);
     getsockname(listener_.get(), reinterpret_cast<sockaddr*>(&address), &size);
     port_ = ntohs(address.sin_port);
     acceptor_ = rt::start_thread("test-accept", [this](std::stop_token stop) { accept_all(stop); });

@@ -18,13 +18,6 @@ TurnState state_from_name(std::string_view name) {
   return TurnState::failed;
 }
 
-Code code_from_name(std::string_view name) {
-  for (int i = 0; i <= static_cast<int>(Code::internal); ++i) {
-    if (code_name(static_cast<Code>(i)) == name) return static_cast<Code>(i);
-  }
-  return Code::internal;
-}
-
 constexpr std::string_view turn_columns =
     "SELECT t.id, t.conversation, t.state, i.channel, i.text, t.wish, t.model, t.attempts, "
     "t.error_code, t.error, t.error_hint, t.result, i.received_ms, t.ended_ms, t.number "

@@ -83,6 +83,7 @@ std::string meta_charset(std::string_view bytes) {
 // Nothing if this system does not know the name.
 std::optional<std::string> convert(std::string_view bytes, const std::string& from) {
   const iconv_t handle = iconv_open("UTF-8", from.c_str());
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): what iconv_open() gives for an unknown name
   if (handle == reinterpret_cast<iconv_t>(-1)) return {};
   std::string out;
   std::array<char, 16384> buffer{};

@@ -23,12 +23,6 @@ struct Entry {
   bool folder = false;
 };
 
-std::string size_text(std::int64_t bytes) {
-  if (bytes < 1024) return fmt::format("{} bytes", bytes);
-  if (bytes < 1024 * 1024) return fmt::format("{:.1f} kB", static_cast<double>(bytes) / 1024);
-  return fmt::format("{:.1f} MB", static_cast<double>(bytes) / (1024 * 1024));
-}
-
 Entry describe(int folder, const std::string& name) {
   Entry entry;
   entry.name = name;
@@ -42,7 +36,8 @@ Entry describe(int folder, const std::string& name) {
   if (entry.folder) {
     entry.line = printable(name, 255) + "/";
   } else if (S_ISREG(info.st_mode)) {
-    entry.line = printable(name, 255) + " (" + size_text(info.st_size) + ", " + day + ")";
+    entry.line = printable(name, 255) + " (" +
+                 bytes_text(static_cast<std::uint64_t>(info.st_size)) + ", " + day + ")";
   } else {
     entry.line =
         printable(name, 255) + (S_ISLNK(info.st_mode) ? " (link, not followed)" : " (not a file)");

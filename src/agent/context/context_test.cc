@@ -121,7 +121,7 @@ TEST_F(WindowTest, WhatTheOwnerSaidStaysInASummaryOfASummary) {
     window.append("t" + std::to_string(i),
                   user_item("My number " + std::to_string(i) + " is\n* not a line", Note{}));
     window.append("t" + std::to_string(i), msg::text_item(msg::Role::assistant, "ok"));
-    window.placed(2 * i);
+    window.placed(std::int64_t{2} * i);
   }
   for (int round = 0; round < 2; ++round) {
     const auto older = window.older_turns(0.0);

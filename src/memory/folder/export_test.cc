@@ -43,7 +43,7 @@ class ExportTest : public TestFolderMemory {
       turn.speaker = i % 2 ? "Ada" : "Bob";
       turn.kind = "episode";
       turn.origin = "import";
-      turn.created_ms = 1'683'554'160'000 - i * 1000;
+      turn.created_ms = 1'683'554'160'000 - WallMs{1000} * i;
       add("Turn " + std::to_string(i) + " about the boat and tea.", turn);
     }
     NewPage untrusted;

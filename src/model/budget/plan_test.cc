@@ -18,7 +18,7 @@ Needs dense(std::int64_t mapped, std::int64_t repacked, int context = 16384) {
   needs.base_bytes = 60 * kMiB;
   needs.mapped_bytes = mapped;
   needs.repacked_bytes = repacked;
-  needs.cache_bytes_per_token = 100 * 1024;
+  needs.cache_bytes_per_token = std::int64_t{100} * 1024;
   for (int c = context; c >= limits::budget_context_least; c /= 2) {
     for (int batch = 512; batch >= limits::budget_batch_least; batch /= 2)
       needs.shapes.push_back(

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <random>
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "log/log.h"
 #include "model/cloud/retry.h"
@@ -11,19 +12,11 @@
 namespace keel::model {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
-double ms_since(Clock::time_point start) {
-  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
-}
+using Steady = std::chrono::steady_clock;
 
 double luck() {
   thread_local std::minstd_rand random{std::random_device{}()};
   return std::uniform_real_distribution<double>(0, 1)(random);
-}
-
-bool ends_with(std::string_view text, std::string_view end) {
-  return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
 }
 
 }  // namespace
@@ -39,7 +32,7 @@ struct CloudModel::Attempt {
   bool shown = false;              // something of an answer went to the sink
   const Outside* relay = nullptr;  // who wants the bytes themselves
   std::string held;                // of them, until there is something to show
-  Clock::time_point start = Clock::now();
+  Steady::time_point start = Steady::now();
   double ttft_ms = 0.0;
 
   // The bytes of an attempt that shows nothing are never handed on: it may be repeated.
@@ -67,7 +60,7 @@ struct CloudModel::Attempt {
     const auto* delta = std::get_if<msg::Delta>(&event);
     const auto* open = std::get_if<msg::BlockOpen>(&event);
     if (delta == nullptr && open == nullptr) return;
-    if (!shown) ttft_ms = ms_since(start);
+    if (!shown) ttft_ms = ms_between(start, Steady::now());
     shown = true;
     if (open != nullptr) {
       const bool call =
@@ -109,7 +102,7 @@ net::ServiceRequest CloudModel::service_request(const std::string& key, const Re
   request.secret = !key.empty();
   request.headers = {{"content-type", "application/json"}, {"accept", "text/event-stream"}};
   // Base addresses are written with and without the version, as the providers' own clients do.
-  const std::string version = ends_with(endpoint_.text(), "/v1") ? "" : "/v1";
+  const std::string version = endpoint_.text().ends_with("/v1") ? "" : "/v1";
   if (options_.dialect == msg::Dialect::anthropic) {
     request.path = version + "/messages";
     request.headers.emplace_back("anthropic-version", "2023-06-01");
@@ -218,7 +211,7 @@ Result<Response> CloudModel::finish(Attempt& attempt, bool cancelled) const {
   }
   response.usage = usage_of(usage, options_.prices.value_or(Prices{}));
   response.timings.ttft_ms = attempt.ttft_ms;
-  response.timings.total_ms = ms_since(attempt.start);
+  response.timings.total_ms = ms_between(attempt.start, Steady::now());
   const double writing = response.timings.total_ms - attempt.ttft_ms;
   if (answer.usage.output > 1 && writing > 0) {
     response.timings.decode_tps = static_cast<double>(answer.usage.output - 1) * 1000 / writing;

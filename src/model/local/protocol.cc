@@ -16,22 +16,6 @@ constexpr std::array kPriorities = {std::pair{model::Priority::owner, "owner"},
 constexpr std::array kChoices = {std::pair{model::ToolChoice::automatic, "automatic"},
                                  std::pair{model::ToolChoice::none, "none"},
                                  std::pair{model::ToolChoice::required, "required"}};
-constexpr std::array kCodes = {Code::invalid_argument,
-                               Code::not_found,
-                               Code::already_exists,
-                               Code::permission,
-                               Code::config,
-                               Code::corrupt,
-                               Code::io,
-                               Code::disk_full,
-                               Code::network,
-                               Code::unavailable,
-                               Code::busy,
-                               Code::limit,
-                               Code::timeout,
-                               Code::cancelled,
-                               Code::unsupported,
-                               Code::internal};
 
 Json request_json(const model::Request& request) {
   Json items = Json::array();
@@ -351,15 +335,10 @@ Result<EngineEvent> decode_event(std::string_view frame) {
     return NeededEvent{TRY(budget::needs_from_json(TRY(member(value, "needs"))))};
   }
   if (what == "error") {
-    Error error{Code::internal,
-                json_string_or(value, "message", ""),
-                json_string_or(value, "hint", ""),
-                {}};
-    const std::string name = json_string_or(value, "code", "");
-    for (const Code code : kCodes) {
-      if (name == code_name(code)) error.code = code;
-    }
-    return ErrorEvent{id, std::move(error)};
+    return ErrorEvent{id, Error{code_from_name(json_string_or(value, "code", "")),
+                                json_string_or(value, "message", ""),
+                                json_string_or(value, "hint", ""),
+                                {}}};
   }
   return fail(Code::invalid_argument, "unknown event of the engine: " + what);
 }

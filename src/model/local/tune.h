@@ -64,7 +64,7 @@ struct TuneOptions {
 using OnTrial = std::function<void(int done, int of, const std::string& what)>;
 
 // Measures and keeps the result.
-Result<Profile> tune(const TuneOptions& options, const OnTrial& on_trial, std::stop_token stop);
+Result<Profile> tune(const TuneOptions& wish, const OnTrial& on_trial, std::stop_token stop);
 
 // Under which name profile.json keeps a model's settings; exposed for tests. Empty if there is no
 // such model.
@@ -88,6 +88,6 @@ struct Bench {
   std::vector<DepthSpeed> rows;
 };
 // With the settings that an answer would be computed with.
-Result<Bench> bench(const TuneOptions& options, const OnTrial& on_trial, std::stop_token stop);
+Result<Bench> bench(const TuneOptions& wish, const OnTrial& on_trial, std::stop_token stop);
 
 }  // namespace keel::local

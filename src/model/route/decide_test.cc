@@ -263,9 +263,9 @@ TEST(Decide, ABudgetThatIsUsedUpFallsBackToThisMachine) {
 TEST(Decide, APromptThatSurelyDoesNotFitGoesToWhereItDoes) {
   World w;
   w.route.fallback = {"big"};
-  w.needs.prompt_bytes = 6 * 8192;
+  w.needs.prompt_bytes = std::int64_t{6} * 8192;
   EXPECT_EQ(w.first().model, "small");
-  w.needs.prompt_bytes = 6 * 8193;
+  w.needs.prompt_bytes = std::int64_t{6} * 8193;
   EXPECT_EQ(w.first().model, "big");
   EXPECT_NE(w.why_not("small").find("do not fit into its 8192"), std::string::npos);
   w.needs.prompt_bytes = 6'000'006;  // for nobody: the model says so itself

@@ -339,7 +339,7 @@ class EventWriter : public StreamWriter {
 
 }  // namespace
 
-Result<ReadAnswer> parse_answer(std::string body) {
+Result<ReadAnswer> parse_answer(const std::string& body) {
   const Doc doc = TRY(Doc::parse(body, "the answer"));
   const Value root = doc.root();
   if (root["type"].string_equals("error") || !root["content"].is_array()) {

@@ -7,7 +7,7 @@
 namespace keel::msg::anthropic {
 
 // The body of an answer with status 200. A body that is an error is that error.
-Result<ReadAnswer> parse_answer(std::string body);
+Result<ReadAnswer> parse_answer(const std::string& body);
 // Calls that are not whole are left out.
 std::string write_answer(Answer answer, Losses& losses);
 

@@ -43,10 +43,10 @@ Written write_request(Dialect dialect, const Conversation& conversation, const T
   return anthropic::write_request(conversation, target);
 }
 
-Result<ReadAnswer> parse_answer(Dialect dialect, std::string body) {
-  if (dialect == Dialect::chat) return chat::parse_answer(std::move(body));
-  if (dialect == Dialect::responses) return responses::parse_answer(std::move(body));
-  return anthropic::parse_answer(std::move(body));
+Result<ReadAnswer> parse_answer(Dialect dialect, const std::string& body) {
+  if (dialect == Dialect::chat) return chat::parse_answer(body);
+  if (dialect == Dialect::responses) return responses::parse_answer(body);
+  return anthropic::parse_answer(body);
 }
 
 AnswerStyle style_for(const Conversation& request, std::int64_t now_s) {

@@ -13,7 +13,7 @@ namespace keel::msg {
 Result<Parsed> parse_request(Dialect dialect, std::string body);
 Written write_request(Dialect dialect, const Conversation& conversation, const Target& target);
 
-Result<ReadAnswer> parse_answer(Dialect dialect, std::string body);
+Result<ReadAnswer> parse_answer(Dialect dialect, const std::string& body);
 
 // What an answer repeats of its request, in whatever dialect.
 struct AnswerStyle {

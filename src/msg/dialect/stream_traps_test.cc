@@ -24,7 +24,7 @@ StreamEvents read(Dialect dialect, const std::string& bytes, std::size_t split =
   }
   return out;
 }
-std::string write(Dialect dialect, const StreamEvents& events, AnswerStyle style = {}) {
+std::string write(Dialect dialect, const StreamEvents& events, const AnswerStyle& style = {}) {
   const auto writer = make_writer(dialect, style);
   std::string out;
   for (const StreamEvent& event : events) writer->event(event, out);

@@ -23,7 +23,7 @@ Parsed claude(const std::string& messages, const std::string& more = "") {
 Parsed openai(const std::string& messages, const std::string& more = "") {
   return parse(chat_, R"({"model":"m",)" + more + R"("messages":)" + messages + "}");
 }
-std::string written(Dialect to, const Parsed& parsed, Target target = {}) {
+std::string written(Dialect to, const Parsed& parsed, const Target& target = {}) {
   return write_request(to, parsed.conversation, target).body;
 }
 bool has(const std::string& text, const std::string& part) {

@@ -285,7 +285,7 @@ class ChunkWriter : public StreamWriter {
 
 }  // namespace
 
-Result<ReadAnswer> parse_answer(std::string body) {
+Result<ReadAnswer> parse_answer(const std::string& body) {
   const Doc doc = TRY(Doc::parse(body, "the answer"));
   const Value root = doc.root();
   Value choice;

@@ -12,7 +12,7 @@ struct Style {
   std::string reasoning_key = "reasoning_content";  // where thoughts go; "": nowhere
 };
 
-Result<ReadAnswer> parse_answer(std::string body);
+Result<ReadAnswer> parse_answer(const std::string& body);
 std::string write_answer(Answer answer, const Style& style, Losses& losses);
 
 std::unique_ptr<StreamReader> make_reader();

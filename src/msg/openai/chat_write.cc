@@ -16,7 +16,7 @@ class RequestWriter {
       : c_(std::move(conversation)), target_(target) {}
 
   bool prepare() {
-    return openai::settle(
+    return openai::prepare(
         c_, target_, to, target_.short_ids ? IdForm::nine : IdForm::chat,
         [this](const Thinking& thinking, bool own) { return judge(thinking, own); }, written_);
   }

@@ -91,8 +91,8 @@ void settle_media(std::vector<Item>& items, Dialect dialect, Losses& losses) {
   }
 }
 
-bool settle(Conversation& c, const Target& target, Dialect dialect, IdForm ids, const Judge& judge,
-            Written& written) {
+bool prepare(Conversation& c, const Target& target, Dialect dialect, IdForm ids, const Judge& judge,
+             Written& written) {
   const std::uint64_t before = mark_of(c);
   Losses& losses = written.losses;
   // A thought that names no model is taken for that of the one the client named.

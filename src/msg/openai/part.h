@@ -21,8 +21,8 @@ void settle_media(std::vector<Item>& items, Dialect dialect, Losses& losses);
 // Brings a conversation to what both dialects take. `judge` says which thoughts go; `own`: this
 // model had it. True if nothing had to be changed.
 using Judge = std::function<std::optional<Loss>(const Thinking&, bool own)>;
-bool settle(Conversation& c, const Target& target, Dialect dialect, IdForm ids, const Judge& judge,
-            Written& written);
+bool prepare(Conversation& c, const Target& target, Dialect dialect, IdForm ids, const Judge& judge,
+             Written& written);
 
 // The word for how much to think; "" to leave it out.
 std::string effort_word(const ThinkingWish& wish, Losses& losses);

@@ -18,7 +18,7 @@ struct Style {
   std::optional<double> top_p = {};
 };
 
-Result<ReadAnswer> parse_answer(std::string body);
+Result<ReadAnswer> parse_answer(const std::string& body);
 std::string write_answer(Answer answer, const Style& style, Losses& losses);
 
 std::unique_ptr<StreamReader> make_reader();

@@ -162,7 +162,7 @@ Stop stop_of(const Value& response) {
   return response["status"].string_equals("cancelled") ? Stop::cancelled : Stop::end;
 }
 
-Result<ReadAnswer> parse_answer(std::string body) {
+Result<ReadAnswer> parse_answer(const std::string& body) {
   const Doc doc = TRY(Doc::parse(body, "the answer"));
   const Value root = doc.root();
   if (!root["output"].is_array() || !root["error"].empty()) {

@@ -16,7 +16,7 @@ class RequestWriter {
     written_.names = ToolNames(false);  // namespaces stay what they are
   }
 
-  bool prepare() { return openai::settle(c_, target_, to, IdForm::responses, judge, written_); }
+  bool prepare() { return openai::prepare(c_, target_, to, IdForm::responses, judge, written_); }
 
   Written write(std::string_view same) {
     if (!same.empty()) {

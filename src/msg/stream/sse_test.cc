@@ -38,22 +38,21 @@ TEST(Sse, TheStandardsExamplesReadAsTheStandardSays) {
 }
 
 TEST(Sse, EveryLineEndAndEverySplitGivesTheSameEvents) {
-  const std::string lines[] = {
-      "\xef\xbb\xbf"
-      "event: message_start",
-      "data: {\"a\":\"\xc3\xa4\"}",
-      "",
-      "id: 7",
-      "event:",
-      "data: x",
-      "data",
-      "other: y",
-      "",
-      "",
-      "event: dropped",
-      "",
-      "data: last",
-      ""};
+  const std::string lines[] = {("\xef\xbb\xbf"
+                                "event: message_start"),
+                               "data: {\"a\":\"\xc3\xa4\"}",
+                               "",
+                               "id: 7",
+                               "event:",
+                               "data: x",
+                               "data",
+                               "other: y",
+                               "",
+                               "",
+                               "event: dropped",
+                               "",
+                               "data: last",
+                               ""};
   for (const std::string_view end : {"\n", "\r", "\r\n"}) {
     std::string stream;
     for (const std::string& line : lines) stream.append(line).append(end);

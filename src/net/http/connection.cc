@@ -172,7 +172,7 @@ void Connection::take_head() {
     return refuse(status, "the request's head is not one that HTTP/1.1 allows");
   }
   if (std::optional<Response> early = host_.options().screen(request_)) {
-    return answer(std::move(*early));
+    return answer(*early);
   }
   begin_body();
 }
@@ -206,7 +206,7 @@ void Connection::refuse(int status, std::string_view why) {
 }
 
 // An answer of the server's own, without a handler.
-void Connection::answer(Response response) {
+void Connection::answer(const Response& response) {
   phase_ = Phase::answer;
   parser_.reset();
   if (unread_ || host_.draining()) keep_alive_ = false;

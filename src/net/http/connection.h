@@ -76,7 +76,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void dispatch();
   void on_bad_request(const ErrorCode& error);
   void refuse(int status, std::string_view why);
-  void answer(Response response);
+  void answer(const Response& response);
   void watch();
   void on_readable(const ErrorCode& error);
   void pump();

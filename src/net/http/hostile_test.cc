@@ -173,10 +173,10 @@ TEST_F(Hostile, WhatTwoReadersCouldReadDifferentlyIsRefusedAndTheConnectionClose
       "GET / HTTP/1.1\r\n\r\n",                        // no host
       "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",  // two
       "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx",
-      "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: "
-      "chunked\r\n\r\n0\r\n\r\n",
-      "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: "
-      "3\r\n\r\n0\r\n\r\n",
+      ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: "
+       "chunked\r\n\r\n0\r\n\r\n"),
+      ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: "
+       "3\r\n\r\n0\r\n\r\n"),
       "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
       "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
       "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n\r\n",
@@ -191,7 +191,7 @@ TEST_F(Hostile, WhatTwoReadersCouldReadDifferentlyIsRefusedAndTheConnectionClose
       "GET / HTTP/3.0\r\nHost: a\r\n\r\n",
       "GET / HTTP/1.1\nHost: a\n\n",
       std::string("GET /\0 HTTP/1.1\r\nHost: a\r\n\r\n", 28),
-      "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",  // a TLS greeting
+      std::string("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11),  // a TLS greeting
       "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
   };
   for (const std::string& bytes : wrong) {
