@@ -59,10 +59,15 @@ CREATE TABLE model_call(
 CREATE INDEX model_call_at ON model_call(at_ms);
 )sql";
 
+// Which program's key asked; empty: that of KEEL_HOME/token.
+constexpr std::string_view schema_2 = R"sql(
+ALTER TABLE model_call ADD COLUMN key TEXT NOT NULL DEFAULT '';
+)sql";
+
 }  // namespace
 
 std::vector<store::Migration> migrations() {
-  return {{"account", 1, schema_1}};
+  return {{"account", 1, schema_1}, {"account", 2, schema_2}};
 }
 
 Status recover(store::Database& database, const Clock& clock) {

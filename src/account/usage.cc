@@ -42,6 +42,19 @@ Result<std::vector<HostSum>> hosts_since(store::Connection& connection, WallMs s
   return sums;
 }
 
+Result<std::vector<KeySum>> keys_since(store::Connection& connection, WallMs since) {
+  store::Statement select = TRY(connection.prepare(
+      "SELECT key, count(*), sum(prompt_tokens - cached_tokens), sum(completion_tokens), "
+      "sum(cost_usd) FROM model_call WHERE at_ms >= ?1 GROUP BY key ORDER BY key"));
+  select.bind(1, since);
+  std::vector<KeySum> sums;
+  while (TRY(select.step())) {
+    sums.push_back(
+        {select.text(0), select.integer(1), select.integer(2), select.integer(3), select.real(4)});
+  }
+  return sums;
+}
+
 // The last of each kind says why in its own words.
 Result<std::vector<RouteSum>> routes_since(store::Connection& connection, WallMs since) {
   store::Statement select = TRY(connection.prepare(
@@ -66,8 +79,8 @@ Status Usage::record(const ModelCall& call) {
   return database_.write([&](store::Connection& connection) -> Status {
     store::Statement insert = TRY(connection.prepare(
         "INSERT INTO model_call(day, channel, model, rule, reason, decision, ok, prompt_tokens, "
-        "cached_tokens, evaluated_tokens, completion_tokens, cost_usd, total_ms, at_ms) "
-        "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"));
+        "cached_tokens, evaluated_tokens, completion_tokens, cost_usd, total_ms, at_ms, key) "
+        "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"));
     return insert.bind(1, local_day(now))
         .bind(2, call.channel)
         .bind(3, call.model)
@@ -82,6 +95,7 @@ Status Usage::record(const ModelCall& call) {
         .bind(12, call.cost_usd)
         .bind(13, call.total_ms)
         .bind(14, now)
+        .bind(15, call.key)
         .run();
   });
 }
@@ -97,6 +111,11 @@ WallMs Usage::since(int days) const {
   return static_cast<WallMs>(std::mktime(&day)) * 1000;
 }
 
+Result<std::vector<KeySum>> Usage::keys(int days) {
+  return database_.read(
+      [&](store::Connection& connection) { return keys_since(connection, since(days)); });
+}
+
 Result<Report> Usage::report(int days) {
   const WallMs from = since(days);
   return database_.read([&](store::Connection& connection) -> Result<Report> {
@@ -105,6 +124,7 @@ Result<Report> Usage::report(int days) {
     report.models = TRY(models_since(connection, from));
     report.hosts = TRY(hosts_since(connection, from));
     report.routes = TRY(routes_since(connection, from));
+    report.keys = TRY(keys_since(connection, from));
     report.spent_today_usd = TRY(spent_on(connection, local_day(clock_.wall_ms())));
     return report;
   });

@@ -16,6 +16,7 @@ namespace keel::account {
 // One answer to another program.
 struct ModelCall {
   std::string channel = "api";
+  std::string key;  // the program's; empty: that of KEEL_HOME/token
   std::string model;
   std::string rule;
   std::string reason;
@@ -53,11 +54,20 @@ struct RouteSum {
   std::int64_t count = 0;
   std::string last_reason;
 };
+// What programs with one key were given.
+struct KeySum {
+  std::string key;
+  std::int64_t calls = 0;
+  std::int64_t read_tokens = 0;  // of prompts, not found in a cache
+  std::int64_t completion_tokens = 0;
+  double cost_usd = 0.0;
+};
 struct Report {
   WallMs since = 0;
   std::vector<ModelSum> models;  // newest day first, then by name
   std::vector<HostSum> hosts;    // most requests first
   std::vector<RouteSum> routes;  // most frequent first
+  std::vector<KeySum> keys;      // by name
   double spent_today_usd = 0.0;  // reservations that are open included
 };
 
@@ -67,6 +77,8 @@ class Usage {
   Status record(const ModelCall& call);
   // Of today and the `days` - 1 days before, in the machine's zone.
   Result<Report> report(int days);
+  // Of the same time: by key.
+  Result<std::vector<KeySum>> keys(int days);
   WallMs since(int days) const;
 
  private:

@@ -2,6 +2,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "app/assembly.h"
 #include "app/commands.h"
 #include "app/notion_mirror.h"
@@ -14,6 +16,7 @@
 #include "memory/folder/sync_rows.h"
 #include "model/local/cpu.h"
 #include "model/local/gguf_check.h"
+#include "model/route/power.h"
 #include "rt/file.h"
 #include "store/database.h"
 #include "ui/cells.h"
@@ -59,6 +62,7 @@ class Doctor {
     for (const config::ModelConfig& model : config_.models) check_model(model);
     check_engine();
     check_disk();
+    check_power();
     check_daemon();
     return std::move(findings_);
   }
@@ -275,6 +279,18 @@ class Doctor {
     add(Grade::warn, "engine", "this keel was built without the local engine");
   }
 #endif
+
+  // Only where there is something to say: most machines that serve have none.
+  void check_power() {
+    const std::string text = model::power_text(model::PowerMeter(SystemClock()).now());
+    const bool asked =
+        std::any_of(config_.route.rules.begin(), config_.route.rules.end(),
+                    [](const config::RouteRule& rule) { return rule.asks_for_battery(); });
+    if (!text.empty()) return add(Grade::ok, "power", text);
+    if (!asked) return;
+    add(Grade::warn, "power", "a rule looks at the battery, but this system tells of none",
+        "Rules with 'battery_below' or 'battery = true' never fit here.");
+  }
 
   void check_disk() {
     std::optional<std::uint64_t> free = rt::free_disk_bytes(config_.home);

@@ -51,10 +51,11 @@ Result<std::unique_ptr<model::Model>> cloud_model(const config::Config& config,
                 at_line(config, model) + " runs elsewhere, and route.local_only is on",
                 "Use a local model, or take local_only out of keel.toml.");
   }
-  const bool anthropic = model.kind == "anthropic";
   model::CloudOptions options;
   options.name = model.name;
-  options.dialect = anthropic ? msg::Dialect::anthropic : msg::Dialect::chat;
+  options.dialect = model.kind == "anthropic"  ? msg::Dialect::anthropic
+                    : model.api == "responses" ? msg::Dialect::responses
+                                               : msg::Dialect::chat;
   options.base_url = cloud_address(model);
   options.model = model.model;
   options.api_key = model.api_key;

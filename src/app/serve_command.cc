@@ -72,7 +72,8 @@ Result<std::unique_ptr<api::Surface>> open_surface(const config::Config& config,
   if (config.listen.empty()) return std::unique_ptr<api::Surface>();
   api::SurfaceOptions options{config.listen, config.listen_names, config.token_path(),
                               config.listen_plain, config.any_model};
-  options.answers_at_once = config.answers_at_once;
+  options.limits = config.key_limits;
+  options.keys = config.keys;
   options.usage = &assembly.usage();
   options.more_metrics = [&ledger = assembly.ledger()] { return ledger.metrics(); };
   Result<std::unique_ptr<api::Surface>> surface =

@@ -1,5 +1,6 @@
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <map>
 
 #include "account/budget.h"
@@ -62,6 +63,20 @@ void print_budget(const account::Report& report, const config::RouteConfig& rout
                     account::usd_text(*route.budget_usd_per_day)));
 }
 
+// Where programs have keys of their own.
+void print_keys(const account::Report& report) {
+  const bool named = std::any_of(report.keys.begin(), report.keys.end(),
+                                 [](const account::KeySum& sum) { return !sum.key.empty(); });
+  if (!named) return;
+  print("\nAnswers to programs, by key:\n");
+  for (const account::KeySum& sum : report.keys) {
+    print(fmt::format("{:>6} x {}: {} tokens read, {} written, {}\n", sum.calls,
+                      sum.key.empty() ? "the token of KEEL_HOME" : printable(sum.key, name_bytes),
+                      count_text(sum.read_tokens), count_text(sum.completion_tokens),
+                      account::usd_text(sum.cost_usd)));
+  }
+}
+
 void print_routes(const account::Report& report) {
   if (report.routes.empty()) return;
   print("\nWhy which model answered:\n");
@@ -115,12 +130,21 @@ Json report_json(const account::Report& report, const config::RouteConfig& route
                      {"bytes_out", sum.bytes_out},
                      {"bytes_in", sum.bytes_in}});
   }
+  Json keys = Json::array();
+  for (const account::KeySum& sum : report.keys) {
+    keys.push_back({{"key", sum.key},
+                    {"calls", sum.calls},
+                    {"read_tokens", sum.read_tokens},
+                    {"completion_tokens", sum.completion_tokens},
+                    {"cost_usd", sum.cost_usd}});
+  }
   const auto budget = [](const std::optional<double>& usd) { return usd ? Json(*usd) : Json(); };
   return {{"since", iso_time(report.since)},
           {"days", days},
           {"models", std::move(models)},
           {"routes", std::move(routes)},
           {"egress", std::move(hosts)},
+          {"keys", std::move(keys)},
           {"budget",
            {{"per_day_usd", budget(route.budget_usd_per_day)},
             {"per_turn_usd", budget(route.budget_usd_per_turn)},
@@ -172,6 +196,7 @@ Status usage(const UsageArguments& arguments) {
   }
   print_models(report);
   print_budget(report, config.route);
+  print_keys(report);
   print_routes(report);
   print_hosts(report);
   return {};

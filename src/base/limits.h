@@ -432,4 +432,21 @@ inline constexpr std::size_t joined_bytes = 16u << 20;  // of events kept for th
 inline constexpr std::size_t joined_clients = 16;       // that share one answer
 inline constexpr std::size_t key_streams = 64;          // answers at once for one key
 
+// gateway/api, what one key may ask for
+inline constexpr std::size_t gateway_keys = 64;              // [[gateway.key]] in keel.toml
+inline constexpr std::int64_t key_requests_max = 1'000'000;  // a minute
+inline constexpr std::int64_t key_tokens_max = std::int64_t{1'000'000'000'000};  // a day
+// A client that is told to wait for longer is told not to try again by itself.
+inline constexpr auto key_wait_max = 60s;
+
+// model/local and model/cloud, prompts that are only counted
+inline constexpr std::size_t engine_counts = 64;  // that wait in the child
+inline constexpr auto cloud_count_time = 20s;     // for a service to count one
+
+// model/route, the battery
+inline constexpr std::size_t power_supplies = 32;      // of one machine that are looked at
+inline constexpr std::size_t power_text_bytes = 4096;  // of one file, or of pmset's answer
+inline constexpr auto power_age = 15s;                 // that one look is good for
+inline constexpr auto power_command_time = 2s;         // for pmset to answer
+
 }  // namespace keel::limits

@@ -7,12 +7,12 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 #include <map>
 
 #include "base/limits.h"
 #include "base/text.h"
+#include "config/gateway.h"
 #include "config/path.h"
 #include "config/reader.h"
 #include "config/route.h"
@@ -22,11 +22,6 @@ namespace keel::config {
 namespace {
 
 const std::vector<Key> agent_keys{{"name", Type::text}};
-const std::vector<Key> gateway_keys{{"listen", Type::text},
-                                    {"hosts", Type::texts},
-                                    {"plain_http", Type::boolean},
-                                    {"any_model", Type::boolean},
-                                    {"answers_at_once", Type::integer}};
 const std::vector<Key> files_keys{{"allow", Type::texts}};
 const std::vector<Key> net_keys{{"allow_private", Type::texts}};
 const std::vector<Key> hub_keys{{"base_url", Type::url}, {"token", Type::secret}};
@@ -36,11 +31,11 @@ const std::vector<Key> notion_keys{
     {"owner", Type::text},   {"version", Type::text}, {"requests_per_second", Type::number}};
 const std::vector<Key> log_keys{{"level", Type::text}};
 const std::vector<Key> model_keys{
-    {"name", Type::text},           {"kind", Type::text},       {"path", Type::text},
-    {"base_url", Type::url},        {"model", Type::text},      {"api_key", Type::secret},
-    {"context", Type::integer},     {"price_in", Type::number}, {"price_out", Type::number},
-    {"price_cached", Type::number}, {"threads", Type::integer}, {"gpu", Type::boolean},
-    {"temperature", Type::number}};
+    {"name", Type::text},        {"kind", Type::text},           {"path", Type::text},
+    {"base_url", Type::url},     {"model", Type::text},          {"api_key", Type::secret},
+    {"api", Type::text},         {"context", Type::integer},     {"price_in", Type::number},
+    {"price_out", Type::number}, {"price_cached", Type::number}, {"threads", Type::integer},
+    {"gpu", Type::boolean},      {"temperature", Type::number}};
 
 // Known to the design and not built yet: checked, so that a file written for a later version is
 // right today.
@@ -99,25 +94,6 @@ std::vector<const toml::table*> tables(Reader& reader, const toml::table& parent
   return out;
 }
 
-// "host:port", with an IPv6 address in brackets.
-bool is_host_and_port(std::string_view text) {
-  std::size_t colon = text.rfind(':');
-  if (colon == std::string_view::npos || colon == 0) return false;
-  std::string_view host = text.substr(0, colon);
-  std::string_view port = text.substr(colon + 1);
-  unsigned value = 0;
-  auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), value);
-  if (error != std::errc() || end != port.data() + port.size() || value < 1 || value > 65535)
-    return false;
-  bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
-  if (bracketed) host = host.substr(1, host.size() - 2);
-  return std::all_of(host.begin(), host.end(), [&](unsigned char c) {
-    bool plain =
-        (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.';
-    return plain || (bracketed ? c == ':' : c == '-' || c == '_');
-  });
-}
-
 // What each kind cannot do without, and what it takes no notice of.
 void check_kind(Reader& reader, const toml::table& table, const ModelConfig& model) {
   struct Kind {
@@ -125,9 +101,11 @@ void check_kind(Reader& reader, const toml::table& table, const ModelConfig& mod
     std::vector<std::string_view> unused;
   };
   static const std::vector<Kind> kinds{
-      {"local", "path", {"base_url", "model", "api_key", "price_in", "price_out", "price_cached"}},
-      {"script", "path", {"base_url", "model", "api_key", "threads", "gpu", "temperature"}},
-      {"anthropic", "model", {"path", "threads", "gpu"}},
+      {"local",
+       "path",
+       {"base_url", "api", "model", "api_key", "price_in", "price_out", "price_cached"}},
+      {"script", "path", {"base_url", "api", "model", "api_key", "threads", "gpu", "temperature"}},
+      {"anthropic", "model", {"path", "api", "threads", "gpu"}},
       {"openai", "model", {"path", "threads", "gpu"}}};
   auto kind =
       std::find_if(kinds.begin(), kinds.end(), [&](const Kind& k) { return k.name == model.kind; });
@@ -162,6 +140,12 @@ void read_model(Reader& reader, const toml::table& table, Config& config) {
   model.path = reader.text(table, "path");
   if (!model.path.empty()) model.path = absolute_path(model.path, config.home);
   model.base_url = reader.url(table, "base_url");
+  model.api = reader.text(table, "api", "chat");
+  if (model.api != "chat" && model.api != "responses") {
+    reader.problem(
+        Reader::line_of(table, "api"),
+        fmt::format("'api' is '{}', but must be \"chat\" or \"responses\"", printable(model.api)));
+  }
   model.model = reader.text(table, "model");
   model.api_key = Secret(reader.secret(table, "api_key"));
   std::int64_t context = reader.integer(table, "context", 0, 0, limits::config_context_max);
@@ -194,28 +178,6 @@ void read_model(Reader& reader, const toml::table& table, Config& config) {
   config.models.push_back(std::move(model));
 }
 
-void read_gateway(Reader& reader, const toml::table& root, Config& config) {
-  const toml::table* gateway = section(reader, root, "gateway", gateway_keys);
-  if (gateway == nullptr) return;
-  config.listen = reader.text(*gateway, "listen", config.listen);
-  if (config.listen == "off") config.listen.clear();
-  if (!config.listen.empty() && !is_host_and_port(config.listen)) {
-    reader.problem(Reader::line_of(*gateway, "listen"),
-                   "'listen' must be an address and a port, \"127.0.0.1:7117\", or \"off\"");
-  }
-  config.listen_names = reader.texts(*gateway, "hosts");
-  for (const std::string& pair : config.listen_names) {
-    if (is_host_and_port(pair)) continue;
-    reader.problem(Reader::line_of(*gateway, "hosts"),
-                   fmt::format("'hosts' holds '{}', which is not host:port (\"keel.home:7117\")",
-                               printable(pair)));
-  }
-  config.listen_plain = reader.boolean(*gateway, "plain_http", false);
-  config.any_model = reader.boolean(*gateway, "any_model", false);
-  config.answers_at_once =
-      reader.integer(*gateway, "answers_at_once", 0, 0, std::int64_t{limits::key_streams});
-}
-
 void read_notion(Reader& reader, const toml::table& root, Config& config) {
   const toml::table* table = section(reader, root, "notion", notion_keys);
   if (table == nullptr) return;
@@ -245,7 +207,9 @@ void read_sections(Reader& reader, const toml::table& root, Config& config) {
     config.agent_name = reader.text(*agent, "name", config.agent_name);
     reader.check_name(Reader::line_of(*agent, "name"), "the name of the agent", config.agent_name);
   }
-  read_gateway(reader, root, config);
+  if (const toml::table* gateway = section(reader, root, "gateway", gateway_keys())) {
+    read_gateway(reader, *gateway, tables(reader, *gateway, "key", "gateway.key"), config);
+  }
   if (const toml::table* files = section(reader, root, "files", files_keys);
       files && files->get("allow")) {
     config.folders.clear();

@@ -38,6 +38,7 @@ struct ModelConfig {
   std::string kind;  // local, anthropic, openai, script
   std::string path;  // of the GGUF or the script file; relative to KEEL_HOME
   std::string base_url;
+  std::string api;  // of kind openai: chat, responses
   std::string model;
   Secret api_key;
   std::int64_t context = 0;  // 0: chosen by what the model and the machine allow
@@ -61,10 +62,13 @@ struct RouteRule {
   std::optional<bool> tools;
   std::optional<bool> vision;
   std::optional<bool> is_private;
-  std::optional<bool> busy;  // the model that would answer without this rule is answering others
-  std::optional<std::int64_t> longer_than;  // tokens of the prompt, about
+  std::optional<bool> busy;     // the model that would answer without this rule is answering others
+  std::optional<bool> battery;  // the machine runs on its battery
+  std::optional<std::int64_t> battery_below;  // percent: it does, and less than so much is left
+  std::optional<std::int64_t> longer_than;    // tokens of the prompt, about
   std::optional<std::int64_t> shorter_than;
   int line = 0;
+  bool asks_for_battery() const { return battery || battery_below; }
 };
 
 struct RouteConfig {
@@ -88,6 +92,22 @@ struct NotionConfig {
   double requests_per_second = limits::notion_requests_per_second;
 };
 
+// What programs with one key may ask of the HTTP surface; 0 and nothing: no bound.
+struct KeyLimits {
+  std::int64_t answers_at_once = 0;
+  std::int64_t requests_per_minute = 0;
+  std::int64_t tokens_per_day = 0;    // read anew or written
+  std::optional<double> usd_per_day;  // budget_usd_per_day
+};
+
+// [[gateway.key]]: a token beside KEEL_HOME/token, for one program.
+struct GatewayKey {
+  std::string name;
+  Secret token;
+  KeyLimits limits;
+  int line = 0;
+};
+
 struct Config {
   std::string home;     // KEEL_HOME, absolute
   std::string path;     // of keel.toml
@@ -98,7 +118,8 @@ struct Config {
   std::vector<std::string> listen_names;  // hosts: other host:port pairs it is reached by
   bool listen_plain = false;              // plain_http: beyond this machine, without TLS
   bool any_model = false;                 // models nobody has heard of mean the default one
-  std::int64_t answers_at_once = 0;       // for one token; 0: no bound
+  KeyLimits key_limits;                   // of KEEL_HOME/token, and where a key says nothing else
+  std::vector<GatewayKey> keys;
   std::vector<ModelConfig> models;
   RouteConfig route;
   std::vector<std::string>

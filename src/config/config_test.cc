@@ -200,9 +200,48 @@ TEST(Config, a_route_to_no_model_is_refused) {
 }
 
 TEST(Config, how_many_answers_a_program_gets_at_once_is_bounded) {
-  EXPECT_EQ(MUST(parsed("[gateway]\nanswers_at_once = 4\n")).answers_at_once, 4);
-  EXPECT_EQ(MUST(parsed("")).answers_at_once, 0);
+  EXPECT_EQ(MUST(parsed("[gateway]\nanswers_at_once = 4\n")).key_limits.answers_at_once, 4);
+  EXPECT_EQ(MUST(parsed("")).key_limits.answers_at_once, 0);
   EXPECT_NE(problem("[gateway]\nanswers_at_once = 65\n").find("between"), std::string::npos);
+}
+
+TEST(Config, a_rule_may_look_at_the_battery) {
+  const std::string text =
+      "[[model]]\nname = 'small'\nkind = 'local'\npath = 'x'\n[[route.rule]]\nuse = 'small'\n";
+  const config::RouteRule rule = MUST(parsed(text + "battery_below = 30\n")).route.rules.at(0);
+  EXPECT_EQ(rule.battery_below, 30);
+  EXPECT_TRUE(rule.asks_for_battery());
+  EXPECT_EQ(MUST(parsed(text + "battery = false\n")).route.rules.at(0).battery, false);
+  EXPECT_FALSE(MUST(parsed(text)).route.rules.at(0).asks_for_battery());
+  EXPECT_NE(problem(text + "battery_below = 101\n").find("between"), std::string::npos);
+  EXPECT_NE(problem(text + "battery_below = 30\nbattery = false\n").find("never"),
+            std::string::npos);
+}
+
+TEST(Config, each_program_may_have_a_key_with_its_own_bounds) {
+  const Config config = MUST(
+      parsed("[gateway]\nrequests_per_minute = 60\ntokens_per_day = 1000\n"
+             "[[gateway.key]]\nname = 'editor'\ntoken = 'file:editor'\nrequests_per_minute = 5\n"
+             "budget_usd_per_day = 0.5\n"
+             "[[gateway.key]]\nname = 'notes-2'\ntoken = 'env:NOTES'\ntokens_per_day = 0\n"));
+  EXPECT_EQ(config.key_limits.requests_per_minute, 60);
+  EXPECT_EQ(config.key_limits.usd_per_day, std::nullopt);
+  ASSERT_EQ(config.keys.size(), 2u);
+  EXPECT_EQ(config.keys[0].name, "editor");
+  EXPECT_EQ(config.keys[0].limits.requests_per_minute, 5);
+  EXPECT_EQ(config.keys[0].limits.tokens_per_day, 1000);
+  EXPECT_EQ(config.keys[0].limits.usd_per_day, 0.5);
+  EXPECT_EQ(config.keys[1].limits.requests_per_minute, 60);
+  EXPECT_EQ(config.keys[1].limits.tokens_per_day, 0);
+  const std::string good = "[[gateway.key]]\nname = 'a'\ntoken = 'env:A'\n";
+  EXPECT_NE(problem(good + good).find("already, in line 1"), std::string::npos);
+  EXPECT_NE(problem("[[gateway.key]]\nname = 'a'\n").find("'token'"), std::string::npos);
+  EXPECT_NE(problem("[[gateway.key]]\ntoken = 'env:A'\n").find("'name'"), std::string::npos);
+  EXPECT_NE(problem("[[gateway.key]]\nname = 'a b'\ntoken = 'env:A'\n").find("letters"),
+            std::string::npos);
+  EXPECT_NE(problem("[[gateway.key]]\nname = 'a'\ntoken = 'secret'\n").find("token"),
+            std::string::npos);
+  EXPECT_NE(problem(good + "tokens_per_dy = 1\n").find("tokens_per_day"), std::string::npos);
 }
 
 TEST(Config, rules_budgets_and_private_names_reach_their_place) {

@@ -10,11 +10,19 @@
 namespace keel::config {
 namespace {
 
-const std::vector<Key> rule_keys{
-    {"name", Type::text},           {"use", Type::some_texts},          {"task", Type::some_texts},
-    {"channel", Type::some_texts},  {"conversation", Type::some_texts}, {"tools", Type::boolean},
-    {"vision", Type::boolean},      {"private", Type::boolean},         {"busy", Type::boolean},
-    {"longer_than", Type::integer}, {"shorter_than", Type::integer}};
+const std::vector<Key> rule_keys{{"name", Type::text},
+                                 {"use", Type::some_texts},
+                                 {"task", Type::some_texts},
+                                 {"channel", Type::some_texts},
+                                 {"conversation", Type::some_texts},
+                                 {"tools", Type::boolean},
+                                 {"vision", Type::boolean},
+                                 {"private", Type::boolean},
+                                 {"busy", Type::boolean},
+                                 {"battery", Type::boolean},
+                                 {"battery_below", Type::integer},
+                                 {"longer_than", Type::integer},
+                                 {"shorter_than", Type::integer}};
 
 // Every name must be one of `known`; `what` is what they are.
 void must_be_known(Reader& reader, const toml::table& table, std::string_view key,
@@ -54,6 +62,14 @@ RouteRule read_rule(Reader& reader, const toml::table& table, std::size_t number
   rule.vision = truth(reader, table, "vision");
   rule.is_private = truth(reader, table, "private");
   rule.busy = truth(reader, table, "busy");
+  rule.battery = truth(reader, table, "battery");
+  if (table.get("battery_below") != nullptr) {
+    rule.battery_below = reader.integer(table, "battery_below", 0, 1, 100);
+  }
+  if (rule.battery_below && rule.battery == false) {
+    reader.problem(Reader::line_of(table, "battery_below"),
+                   "'battery_below' and 'battery = false' never hold together");
+  }
   rule.longer_than = tokens(reader, table, "longer_than");
   rule.shorter_than = tokens(reader, table, "shorter_than");
   reader.check_name(rule.line, "the name of the rule", rule.name);

@@ -5,6 +5,7 @@
 #include <functional>
 #include <initializer_list>
 #include <optional>
+#include <type_traits>
 
 #include "msg/alias.h"
 #include "msg/params.h"
@@ -31,7 +32,11 @@ std::string read_text(const Value& value, const std::string& where, Losses& loss
 template <class T>
 void keep_wire(T& thing, const Value& value, Dialect dialect) {
   thing.wire = {};
-  thing.wire.mark = mark_of(thing);
+  if constexpr (std::is_same_v<T, Conversation>) {
+    thing.wire.mark = mark_as_read(thing);
+  } else {
+    thing.wire.mark = mark_of(thing);
+  }
   thing.wire.dialect = dialect;
   thing.wire.bytes = value.raw();
 }

@@ -293,6 +293,22 @@ class Marker {
   std::uint64_t value_ = 0;
 };
 
+Marker head_of(const Item& item) {
+  Marker marker;
+  marker << std::uint64_t(item.role) << std::uint64_t(item.developer)
+         << std::uint64_t(item.same_message) << item.extras << std::uint64_t(item.blocks.size());
+  return marker;
+}
+
+const Wire* wire_of(const Block& block) {
+  return std::visit(
+      [](const auto& one) -> const Wire* {
+        if constexpr (requires { one.wire; }) return &one.wire;
+        return nullptr;
+      },
+      block);
+}
+
 }  // namespace
 
 std::string_view role_name(Role role) {
@@ -394,11 +410,22 @@ std::uint64_t mark_of(const Block& block) {
 }
 
 std::uint64_t mark_of(const Item& item) {
-  Marker marker;
-  marker << std::uint64_t(item.role) << std::uint64_t(item.developer)
-         << std::uint64_t(item.same_message) << item.extras << std::uint64_t(item.blocks.size());
+  Marker marker = head_of(item);
   for (const Block& block : item.blocks) marker << mark_of(block);
   return marker.value();
+}
+
+std::uint64_t mark_as_read(const Item& item) {
+  Marker marker = head_of(item);
+  for (const Block& block : item.blocks) {
+    const Wire* wire = wire_of(block);
+    marker << (wire != nullptr && wire->dialect != Dialect::none ? wire->mark : mark_of(block));
+  }
+  return marker.value();
+}
+
+std::uint64_t mark_as_read(const Tool& tool) {
+  return tool.wire.dialect != Dialect::none ? tool.wire.mark : mark_of(tool);
 }
 
 std::uint64_t mark_of(const Tool& tool) {

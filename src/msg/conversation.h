@@ -174,6 +174,9 @@ Item text_item(Role role, std::string text);
 std::uint64_t mark_of(const Block& block);
 std::uint64_t mark_of(const Item& item);
 std::uint64_t mark_of(const Tool& tool);
+// mark_of() of what has just been read: what a part noted in its wire is not worked out again.
+std::uint64_t mark_as_read(const Item& item);
+std::uint64_t mark_as_read(const Tool& tool);
 
 // The form in which items are stored in the journal (docs/formats/journal.md) and sent to the
 // engine child. `wire` is left out.

@@ -74,4 +74,11 @@ std::uint64_t mark_of(const Conversation& conversation) {
   return mark;
 }
 
+std::uint64_t mark_as_read(const Conversation& conversation) {
+  std::uint64_t mark = mark_of(conversation.params);
+  for (const Item& item : conversation.items) mix(mark, mark_as_read(item));
+  for (const Tool& tool : conversation.tools) mix(mark, mark_as_read(tool));
+  return mark;
+}
+
 }  // namespace keel::msg

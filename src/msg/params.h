@@ -94,5 +94,6 @@ struct Written {
 };
 
 std::uint64_t mark_of(const Conversation& conversation);
+std::uint64_t mark_as_read(const Conversation& conversation);
 
 }  // namespace keel::msg

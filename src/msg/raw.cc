@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <cstring>
 
 #include "base/limits.h"
 #include "base/text.h"
@@ -210,9 +211,26 @@ class Scanner {
     return bad("has the key \"" + printable(*twice, 40) + "\" twice in the object that ends");
   }
 
+  // How many bytes from here on surely stand for themselves in a string: eight at once.
+  std::size_t plain_run() const {
+    constexpr std::uint64_t ones = 0x0101010101010101ULL;
+    constexpr std::uint64_t high_bits = 0x80 * ones;
+    const auto zeros = [](std::uint64_t eight) { return (eight - ones) & ~eight; };
+    std::size_t end = at_;
+    for (std::uint64_t eight = 0; text_.size() - end >= sizeof eight; end += sizeof eight) {
+      std::memcpy(&eight, text_.data() + end, sizeof eight);
+      const std::uint64_t controls = (eight - 0x20 * ones) & ~eight;
+      const std::uint64_t ends = zeros(eight ^ ('"' * ones)) | zeros(eight ^ ('\\' * ones));
+      if (((controls | ends) & high_bits) != 0) break;
+    }
+    return end - at_;
+  }
+
   bool string(bool& escaped) {
     ++at_;
     while (at_ < text_.size()) {
+      at_ += plain_run();
+      if (at_ == text_.size()) break;
       const char c = text_[at_];
       if (c == '"') {
         ++at_;

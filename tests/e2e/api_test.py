@@ -306,6 +306,9 @@ class FailureTest(ApiHome):
         self.daemon({"text": "x", "repeat": True}, gateway="any_model = true")
         self.assertEqual(self.post("/v1/messages", messages(model="claude-sonnet"))["model"],
                          "small")
+        # Some look first whether there is such a model.
+        status, entry = self.ask("GET", "/v1/models/claude-sonnet")
+        self.assertEqual((status, entry["id"], entry["type"]), (200, "small", "model"))
 
     def test_bodies_that_are_no_requests(self):
         self.daemon({"text": "x", "repeat": True})
@@ -411,6 +414,80 @@ class BoundTest(ApiHome):
             thread.join(CALM)
         self.post("/v1/messages", messages("third"))
         self.end(daemon)
+
+
+class KeyTest(ApiHome):
+    """Keys of programs, each with bounds of its own."""
+
+    def keyed(self, *lines, bounds):
+        for name in ("editor", "notes"):
+            path = self.home / name
+            path.write_text(name + "-" + "k" * 40 + "\n", encoding="utf-8")
+            path.chmod(0o600)
+        return self.daemon(*lines, gateway=(
+            f'[[gateway.key]]\nname = "editor"\ntoken = "file:editor"\n{bounds}\n'
+            '[[gateway.key]]\nname = "notes"\ntoken = "file:notes"\n'))
+
+    def ask_as(self, name, path="/v1/messages", body=None):
+        return self.open("POST", path, body or messages(), token=False,
+                         x_api_key=name + "-" + "k" * 40)
+
+    def test_so_many_requests_a_minute(self):
+        daemon = self.keyed({"text": "hello", "repeat": True}, bounds="requests_per_minute = 2")
+        first = self.ask_as("editor")
+        self.assertEqual(first.status, 200)
+        self.assertEqual(first.headers["anthropic-ratelimit-requests-limit"], "2")
+        self.assertEqual(first.headers["anthropic-ratelimit-requests-remaining"], "1")
+        second = self.ask_as("editor", "/v1/chat/completions", chat(stream=True))
+        self.assertEqual(second.headers["x-ratelimit-remaining-requests"], "0")
+        self.assertIn(b"hello", second.read())
+        for path, body, read in (
+                ("/v1/messages", messages(), lambda e: (e["type"], e["error"]["type"])),
+                ("/v1/chat/completions", chat(), lambda e: (None, e["error"]["code"]))):
+            refused = self.ask_as("editor", path, body)
+            self.assertEqual(refused.status, 429)
+            self.assertIn(int(refused.headers["retry-after"]), range(1, 61))
+            self.assertIsNone(refused.headers["x-should-retry"])
+            self.assertIn(read(json.loads(refused.read())),
+                          (("error", "rate_limit_error"), (None, "rate_limit_exceeded")))
+        # Nobody else is bounded by it, and a token is no other's.
+        other = self.ask_as("notes")
+        self.assertEqual(other.status, 200)
+        self.assertIsNone(other.headers["anthropic-ratelimit-requests-limit"])
+        self.post("/v1/messages", messages())
+        self.assertEqual(self.ask_as("nobody").status, 401)
+        self.end(daemon)
+
+    def test_so_many_tokens_a_day_and_a_restart_gives_none_back(self):
+        line = {"text": "one two three four five six seven eight nine ten", "repeat": True}
+        daemon = self.keyed(line, bounds="tokens_per_day = 15")
+        self.assertEqual(self.ask_as("editor").status, 200)
+        self.assertEqual(self.ask_as("editor", body=messages("again")).status, 200)
+        for _ in range(2):
+            refused = self.ask_as("editor")
+            self.assertEqual(refused.status, 429)
+            self.assertEqual(refused.headers["anthropic-ratelimit-tokens-remaining"], "0")
+            self.assertIn(int(refused.headers["retry-after"]), range(1, 25 * 3600))
+            if int(refused.headers["retry-after"]) > 60:
+                self.assertEqual(refused.headers["x-should-retry"], "false")
+            self.assertIn("tokens_per_day", json.loads(refused.read())["error"]["message"])
+            self.end(daemon)
+            daemon = self.keyed(line, bounds="tokens_per_day = 15")
+        self.assertEqual(self.ask_as("notes").status, 200)
+        self.end(daemon)
+        keys = {row["key"]: row for row in json.loads(self.ok("usage", "--json"))["keys"]}
+        self.assertEqual((keys["editor"]["calls"], keys["notes"]["calls"]), (2, 1))
+        self.assertGreaterEqual(keys["editor"]["completion_tokens"], 20)
+        self.assertIn("2 x editor", self.ok("usage"))
+
+    def test_a_key_without_a_readable_token_is_a_mistake_in_keel_toml(self):
+        (self.home / "open").write_text("k" * 40, encoding="utf-8")
+        (self.home / "open").chmod(0o644)
+        (self.home / "small.jsonl").write_text('{"text": "x"}\n', encoding="utf-8")
+        self.config(f'[gateway]\nlisten = "127.0.0.1:{free_port()}"\n'
+                    '[[gateway.key]]\nname = "open"\ntoken = "file:open"\n'
+                    '[[model]]\nname = "small"\nkind = "script"\npath = "small.jsonl"\n')
+        self.assertIn("[[gateway.key]] open", self.fails(78, "serve"))
 
 
 class JoinTest(ApiHome):

@@ -379,6 +379,8 @@ class PassThroughTest(RouteHome):
         self.assertEqual(self.upstream.headers[0].get("anthropic-beta"), "some-beta-1")
         self.assertEqual(self.upstream.headers[0].get("x-api-key"), "sk-very-secret-key")
         self.assertNotIn(self.token, raw + str(self.upstream.headers))
+        # The row is written when the answer has gone out.
+        self.eventually("a row of it", lambda: self.usage()["models"])
         usage = self.usage()["models"][0]
         self.assertEqual((usage["model"], usage["prompt_tokens"]), ("big", 100))
         self.assertAlmostEqual(usage["cost_usd"], 0.002)
@@ -437,6 +439,52 @@ price_in = 0
             "messages": [{"role": "user", "content": "Hi"}]})
         self.assertEqual(answer.read(), self.upstream.sent)
         self.assertEqual(self.upstream.bodies[0]["model"], "gpt-of-the-test")
+
+    def test_the_responses_api_is_spoken_where_keel_toml_says_so(self):
+        self.world(lambda body, n: HELLO, route='default = "wide"', model=f'''
+[[model]]
+name = "wide"
+kind = "openai"
+api = "responses"
+model = "gpt-of-the-test"
+base_url = "BASE/v1"
+price_in = 1
+price_out = 1
+''')
+        text = (self.home / "keel.toml").read_text(encoding="utf-8")
+        self.config(text.replace("BASE", self.upstream.url))
+        self.assertEqual(self.turn("Hello")["reply"], "Hello from afar.")
+        self.daemon_ready()
+        answer = self.open("POST", "/v1/responses", {"model": "wide", "stream": True,
+                                                     "input": "Hi"})
+        streamed = answer.read()
+        self.assertTrue(self.upstream.sent.endswith(streamed), streamed)
+        self.assertEqual(self.post("/v1/messages", messages(model="wide"))["content"][0]["text"],
+                         "Hello from afar.")
+        self.assertEqual(set(self.upstream.paths), {"/v1/responses"})
+        body = self.upstream.bodies[0]
+        self.assertEqual((body["model"], body["store"]), ("gpt-of-the-test", False))
+        self.assertEqual(body["input"][-1]["role"], "user")
+
+    def test_prompts_are_counted_where_they_would_go(self):
+        self.world(lambda body, n: {"count": 4321}, model='''
+[[model]]
+name = "wide"
+kind = "openai"
+model = "gpt-of-the-test"
+base_url = "http://127.0.0.1:1"
+price_in = 0
+''')
+        self.daemon_ready()
+        count = self.post("/v1/messages/count_tokens", messages(model="big"))
+        self.assertEqual(count, {"input_tokens": 4321})
+        self.assertEqual(self.upstream.paths, ["/v1/messages/count_tokens"])
+        self.assertNotIn("max_tokens", self.upstream.bodies[0])
+        self.assertEqual(self.upstream.bodies[0]["model"], "claude-of-the-test")
+        # What was counted has left the machine, and is on record.
+        self.assertEqual(len(self.usage("--egress")["egress"]), 1)
+        guess = self.post("/v1/messages/count_tokens", messages("word " * 400, model="wide"))
+        self.assertEqual((guess["input_tokens"], guess["estimate"]), (500, True))
 
 
 if __name__ == "__main__":

@@ -5,8 +5,9 @@
 
 The Node SDKs are tried where KEEL_NODE_SDKS names a folder with node_modules (npm install
 @anthropic-ai/sdk openai), Claude Code where KEEL_CLAUDE_CODE names its program (npm install
-@anthropic-ai/claude-code; 2.1.197 was tried). What is not there is skipped: api_test.py checks the
-same with the standard library.
+@anthropic-ai/claude-code; 2.1.197 was tried), Codex where KEEL_CODEX does (npm install
+@openai/codex; 0.171.0 was tried). What is not there is skipped: api_test.py checks the same with
+the standard library.
 """
 
 import importlib.util
@@ -232,6 +233,43 @@ class ClaudeCodeTest(ApiHome):
                        for name in ("prompt", "cached"))
         # Of two turns the second begins with all of the first.
         self.assertGreater(found, 0.4 * read)
+
+
+@unittest.skipUnless(os.environ.get("KEEL_CODEX"), "KEEL_CODEX names no program")
+class CodexTest(ApiHome):
+    def test_a_task_with_two_tools_whose_turns_find_their_beginning(self):
+        work = self.home / "work"
+        work.mkdir()
+        (work / "a.txt").write_text("the secret of a\n", encoding="utf-8")
+        self.daemon({"on": "tool", "result": "the secret of a", "text": "It was read.",
+                     "repeat": True},
+                    {"on": "tool", "result": "a.txt", "repeat": True,
+                     "calls": [{"name": "exec_command", "arguments": {"cmd": "cat a.txt"}}]},
+                    {"on": "user", "thinking": "names first", "text": "Looking.", "repeat": True,
+                     "calls": [{"name": "exec_command", "arguments": {"cmd": "ls"}}]})
+        home = self.home / "codex"
+        home.mkdir()
+        (home / "config.toml").write_text(f"""model = "small"
+model_provider = "keel"
+[model_providers.keel]
+name = "keel"
+base_url = "http://127.0.0.1:{self.port}/v1"
+env_key = "KEEL_TOKEN"
+wire_api = "responses"
+""", encoding="utf-8")
+        done = subprocess.run(
+            [os.environ["KEEL_CODEX"], "exec", "--skip-git-repo-check", "-s", "danger-full-access",
+             "read what is here"],
+            cwd=work, capture_output=True, timeout=4 * CALM, check=False, stdin=subprocess.DEVNULL,
+            env={"PATH": os.environ["PATH"], "HOME": str(self.home), "CODEX_HOME": str(home),
+                 "KEEL_TOKEN": self.token})
+        self.assertEqual(done.returncode, 0, done.stdout.decode() + done.stderr.decode())
+        self.assertIn("It was read.", done.stdout.decode())
+        self.assertEqual(self.metric("keel_model_answers_total"), 3)
+        read, found = (self.metric(f"keel_model_{name}_tokens_total")
+                       for name in ("prompt", "cached"))
+        # Of three requests the second and the third begin with all of the one before.
+        self.assertGreater(found, 0.6 * read)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
-"""A service that speaks Anthropic Messages and OpenAI Chat, streamed: it says what a test tells it
-to say, keeps what it is asked, and misbehaves on request."""
+"""A service that speaks Anthropic Messages, OpenAI Chat and OpenAI Responses, streamed: it says
+what a test tells it to say, keeps what it is asked, and misbehaves on request."""
 
 import contextlib
 import http.server
@@ -47,6 +47,24 @@ def openai_stream(answer):
         "total_tokens": 0}}
 
 
+def responses_stream(answer):
+    item = {"type": "message", "id": "msg_1", "role": "assistant", "status": "in_progress",
+            "content": []}
+    whole = {"id": "resp_1", "object": "response", "created_at": 1, "model": "m",
+             "status": "in_progress", "output": []}
+    yield "response.created", {"response": whole}
+    yield "response.output_item.added", {"output_index": 0, "item": item}
+    yield "response.output_text.delta", {"output_index": 0, "content_index": 0, "item_id": "msg_1",
+                                         "delta": answer.get("text", "")}
+    done = {**item, "status": "completed", "content": [
+        {"type": "output_text", "text": answer.get("text", ""), "annotations": []}]}
+    yield "response.output_item.done", {"output_index": 0, "item": done}
+    yield "response.completed", {"response": {
+        **whole, "status": "completed", "output": [done],
+        "usage": {"input_tokens": answer.get("input", 100),
+                  "output_tokens": answer.get("output", 10), "total_tokens": 110}}}
+
+
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
@@ -61,6 +79,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             upstream.bodies.append(body)
             upstream.raw.append(raw.decode())
             upstream.headers.append(dict(self.headers))
+            upstream.paths.append(self.path)
             number = len(upstream.bodies)
         answer = upstream.say(body, number)
         if answer.get("wait"):
@@ -72,6 +91,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_response(status)
             for name, value in answer.get("headers", {}).items():
                 self.send_header(name, value)
+            self.send_header("content-type", "application/json")
+            self.send_header("content-length", str(len(words)))
+            self.end_headers()
+            self.wfile.write(words)
+            return
+        if "count" in answer:
+            words = json.dumps({"input_tokens": answer["count"]}).encode()
+            self.send_response(200)
             self.send_header("content-type", "application/json")
             self.send_header("content-length", str(len(words)))
             self.end_headers()
@@ -90,6 +117,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             for event, data in anthropic_stream(answer):
                 self.write(
                     f"event: {event}\ndata: {json.dumps({'type': event, **data})}\n\n".encode())
+        elif self.path.endswith("/responses"):
+            for number, (event, data) in enumerate(responses_stream(answer)):
+                data = {"type": event, "sequence_number": number, **data}
+                self.write(f"event: {event}\ndata: {json.dumps(data)}\n\n".encode())
         else:
             for data in openai_stream(answer):
                 self.write(f"data: {json.dumps(data)}\n\n".encode())
@@ -109,6 +140,7 @@ class Upstream:
         self.bodies = []  # of the requests, read
         self.raw = []  # and as they came
         self.headers = []
+        self.paths = []
         self.sent = b""  # of all streams
         self.lock = threading.Lock()
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)

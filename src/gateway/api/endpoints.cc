@@ -5,9 +5,9 @@
 #include <utility>
 
 #include "base/clock.h"
-#include "base/hash.h"
 #include "base/id.h"
 #include "base/limits.h"
+#include "gateway/api/rate_headers.h"
 #include "log/log.h"
 #include "model/route/needs.h"
 #include "msg/dialect/dialect.h"
@@ -20,10 +20,6 @@ using Dialect = msg::Dialect;
 constexpr auto kPingTick = std::chrono::milliseconds(250);
 constexpr std::size_t kIdBytes = 12;
 constexpr int kRetryAfterS = 2;
-
-std::int64_t now_s() {
-  return SystemClock().wall_ms() / 1000;
-}
 
 std::string make_id(Dialect dialect) {
   const std::string_view prefix = dialect == Dialect::anthropic   ? "msg_"
@@ -65,9 +61,21 @@ http::Response error_response(Dialect dialect, const msg::ApiError& error, int s
   return response;
 }
 
+// One answer's place among those that its key may have made at once.
+struct Endpoints::Place {
+  Quotas& quotas;
+  const std::string& key;
+  bool held = true;
+  void end() {
+    if (std::exchange(held, false)) quotas.leave(key);
+  }
+  ~Place() { end(); }
+};
+
 struct Endpoints::Call {
   Dialect dialect = Dialect::chat;
-  msg::Conversation conversation;  // as the client sent it
+  const http::Request* http = nullptr;            // as long as the call
+  std::optional<msg::Conversation> conversation;  // as the client sent it, until somebody takes it
   msg::Params params;
   MapOptions map;
   model::Needs needs;
@@ -81,13 +89,22 @@ struct Endpoints::Call {
   // Where the bytes of a streamed answer go that need no writing.
   std::shared_ptr<std::function<bool(std::string_view)>> relay =
       std::make_shared<std::function<bool(std::string_view)>>();
-  std::string same_as;  // the same for requests that one answer can serve; empty: none other
+  std::string same_as;  // beside the body, where one answer can serve equal requests; else empty
   msg::AnswerStyle style;
   std::size_t losses = 0;
+  Place* place = nullptr;
 };
 
-Endpoints::Endpoints(model::Router& router, Options options)
-    : router_(router), options_(std::move(options)) {
+// What has come of a call.
+struct Endpoints::Made {
+  Result<model::Response> response = fail(Code::internal, "nothing was made");
+  double ms = 0.0;
+  bool joined = false;  // somebody else's call: it is not counted twice
+  bool stopped = false;
+};
+
+Endpoints::Endpoints(model::Router& router, Quotas& quotas, const Clock& clock, Options options)
+    : router_(router), quotas_(quotas), clock_(clock), options_(std::move(options)) {
   pinger_ = rt::start_thread("http-ping", [this](std::stop_token stop) { ping_all(stop); });
 }
 
@@ -111,17 +128,19 @@ Result<Endpoints::Call> Endpoints::prepare(Dialect dialect, const http::Request&
   msg::Parsed parsed = TRY(msg::parse_request(dialect, request.body));
   Call call;
   call.dialect = dialect;
+  call.http = &request;
   call.params = parsed.conversation.params;
-  call.style = msg::style_for(parsed.conversation, now_s());
+  call.style = msg::style_for(parsed.conversation, clock_.wall_ms() / 1000);
   call.request_id = "req_" + random_hex(kIdBytes);
   call.losses = parsed.losses.size();
+  call.needs = model::needs_of(parsed.conversation.items, parsed.conversation.tools,
+                               router_.asks_for_code());
   call.conversation = std::move(parsed.conversation);
   const std::string beta = http::header(request.headers, "anthropic-beta");
   if (!beta.empty()) call.headers.emplace_back("anthropic-beta", beta);
   call.map.session = http::header(request.headers, "x-claude-code-session-id");
   call.map.secret = options_.secret;
 
-  call.needs = model::needs_of(call.conversation.items, call.conversation.tools);
   call.needs.max_tokens = answer_tokens(call.params);
   call.needs.channel = "api";
   call.needs.wish = call.params.model;
@@ -144,9 +163,8 @@ Result<Endpoints::Call> Endpoints::prepare(Dialect dialect, const http::Request&
   // Where chance has no part, the same request gets the same answer. Of a model elsewhere nobody
   // knows that.
   if (!call.choice.elsewhere && call.request.sampling.temperature == 0) {
-    const std::string parts[] = {std::string(msg::dialect_name(dialect)), call.choice.name,
-                                 call.map.session, request.body};
-    for (const std::string& part : parts) call.same_as = sha256_hex(call.same_as + part);
+    call.same_as =
+        std::string(msg::dialect_name(dialect)) + '\0' + call.choice.name + '\0' + call.map.session;
   }
   return call;
 }
@@ -156,15 +174,22 @@ void Endpoints::take(Call& call, model::Choice choice) const {
   *call.signer = call.choice.name;
   call.map.model = call.choice.name;
   call.map.vision = call.choice.model->info().sees;
-  Mapped mapped = map_request(call.conversation, call.map);
+  // Most are answered by the first that is chosen: the others read the body again.
+  if (!call.conversation) {
+    call.conversation = MUST(msg::parse_request(call.dialect, call.http->body)).conversation;
+  }
+  std::shared_ptr<model::Outside> outside;
+  if (call.choice.elsewhere) {
+    outside = std::make_shared<model::Outside>();
+    outside->conversation = *call.conversation;
+    outside->headers = call.headers;
+    outside->dialect = call.dialect;
+  }
+  Mapped mapped = map_request(*std::exchange(call.conversation, std::nullopt), call.map);
   call.request = std::move(mapped.request);
   call.request.turn = call.request_id;
   call.losses += mapped.losses.size();
-  if (call.choice.elsewhere) {
-    auto outside = std::make_shared<model::Outside>();
-    outside->conversation = call.conversation;
-    outside->headers = call.headers;
-    outside->dialect = call.dialect;
+  if (outside) {
     const bool relays = call.params.stream && call.choice.model->info().dialect == call.dialect;
     if (relays) {
       outside->relay = [relay = call.relay](std::string_view bytes) { return (*relay)(bytes); };
@@ -177,43 +202,38 @@ void Endpoints::take(Call& call, model::Choice choice) const {
   call.answer.custom = std::move(mapped.custom);
 }
 
-bool Endpoints::enter(const std::string& key) {
-  const std::lock_guard lock(mutex_);
-  std::int64_t& count = at_once_[key];
-  if (options_.answers_at_once > 0 && count >= options_.answers_at_once) return false;
-  ++count;
-  return true;
+http::Response Endpoints::refused(Dialect dialect, const std::string& key,
+                                  const Quotas::Refusal& refusal) {
+  http::Response response = error_response(
+      dialect, {msg::Fault::rate, refusal.why, static_cast<double>(refusal.retry_after_s)});
+  // The SDKs would wait for it, in a program whose user knows nothing of that.
+  if (std::chrono::seconds(refusal.retry_after_s) > limits::key_wait_max) {
+    response.headers.emplace_back("x-should-retry", "false");
+  }
+  for (auto& line : rate_headers(dialect, quotas_.state(key), clock_.wall_ms())) {
+    response.headers.push_back(std::move(line));
+  }
+  return response;
 }
 
-void Endpoints::leave(const std::string& key) {
-  const std::lock_guard lock(mutex_);
-  const auto place = at_once_.find(key);
-  if (--place->second == 0) at_once_.erase(place);
+http::Headers Endpoints::headers(const Call& call, std::string_view type) {
+  http::Headers headers = {{"content-type", std::string(type)},
+                           {request_id_name(call.dialect), call.request_id}};
+  for (auto& line : rate_headers(call.dialect, quotas_.state(call.http->who), clock_.wall_ms())) {
+    headers.push_back(std::move(line));
+  }
+  return headers;
 }
 
 void Endpoints::answer(Dialect dialect, const http::Request& request, http::Responder& responder) {
-  // The token itself is nobody's to keep.
-  const std::string key = sha256_hex(http::header(request.headers, "authorization") +
-                                     http::header(request.headers, "x-api-key"));
-  if (!enter(key)) {
-    const msg::ApiError error{msg::Fault::rate,
-                              "this token has " + std::to_string(options_.answers_at_once) +
-                                  " answers at once already ([gateway] answers_at_once)",
-                              kRetryAfterS};
-    return responder.send(error_response(dialect, error));
+  if (const auto refusal = quotas_.enter(request.who)) {
+    return responder.send(refused(dialect, request.who, *refusal));
   }
-  struct Leave {
-    Endpoints& endpoints;
-    const std::string& key;
-    ~Leave() { endpoints.leave(key); }
-  } const leave{*this, key};
+  Place place{quotas_, request.who};
   Result<Call> call = prepare(dialect, request);
   if (!call) return responder.send(error_response(dialect, api_error(call.error(), dialect)));
-  if (call->params.stream) {
-    stream(*call, responder);
-  } else {
-    whole(*call, responder);
-  }
+  call->place = &place;
+  record(*call, call->params.stream ? stream(*call, responder) : whole(*call, responder));
 }
 
 // Another model takes over as long as the client has been shown nothing of an answer.
@@ -238,54 +258,75 @@ Result<model::Response> Endpoints::ask(Call& call, const model::Sink& sink, std:
   }
 }
 
-Result<model::Response> Endpoints::generate(Call& call, const model::Sink& sink,
-                                            std::stop_token stop) {
+Endpoints::Made Endpoints::generate(Call& call, const model::Sink& sink, std::stop_token stop) {
   const auto begin = std::chrono::steady_clock::now();
   const Flights::Call make = [&](const model::Sink& told, std::stop_token ended) {
     return ask(call, told, std::move(ended));
   };
-  bool joined = false;
-  Result<model::Response> response = call.same_as.empty()
-                                         ? make(sink, stop)
-                                         : flights_.answer(call.same_as, sink, stop, make, joined);
-  if (joined) {
+  Made made;
+  made.response = call.same_as.empty() ? make(sink, stop)
+                                       : flights_.answer({call.same_as, call.http->body}, sink,
+                                                         stop, make, made.joined);
+  made.ms = ms_between(begin, std::chrono::steady_clock::now());
+  made.stopped = stop.stop_requested();
+  // Before the client has it all: it may ask for the next at once, and look at the counters.
+  tally(call, made);
+  call.place->end();
+  return made;
+}
+
+void Endpoints::tally(const Call& call, const Made& made) {
+  if (made.joined) {
     ++joined_;
-    log::info("gateway", "api {} had the answer of an equal request", call.request_id);
-    return response;
+    return;
   }
-  const double ms = ms_between(begin, std::chrono::steady_clock::now());
-  record(call, response, ms);
+  const Result<model::Response>& response = made.response;
   const bool cancelled =
-      stop.stop_requested() || (response && response->stop == model::StopReason::cancelled);
+      made.stopped || (response && response->stop == model::StopReason::cancelled);
   ++(cancelled ? cancelled_ : response ? answers_ : failures_);
-  if (!response) {
-    log::info("gateway", "api dialect={} model={} failed={} ms={:.0f}",
-              msg::dialect_name(call.dialect), call.choice.name, code_name(response.error().code),
-              ms);
-    return response;
-  }
+  if (!response) return;
   const model::Usage& usage = response->usage;
   prompt_tokens_ += static_cast<std::uint64_t>(usage.prompt_tokens);
   cached_tokens_ += static_cast<std::uint64_t>(usage.cached_tokens);
   completion_tokens_ += static_cast<std::uint64_t>(usage.completion_tokens);
+  quotas_.spend(
+      call.http->who,
+      {usage.prompt_tokens - usage.cached_tokens + usage.completion_tokens, usage.cost_usd});
+}
+
+void Endpoints::log_made(const Call& call, const Made& made) {
+  if (made.joined) {
+    log::info("gateway", "api {} had the answer of an equal request", call.request_id);
+    return;
+  }
+  const Result<model::Response>& response = made.response;
+  if (!response) {
+    log::info("gateway", "api dialect={} model={} failed={} ms={:.0f}",
+              msg::dialect_name(call.dialect), call.choice.name, code_name(response.error().code),
+              made.ms);
+    return;
+  }
+  const model::Usage& usage = response->usage;
   log::info("gateway",
             "api dialect={} model={} stop={} prompt={} cached={} completion={} losses={} ms={:.0f}",
             msg::dialect_name(call.dialect), call.choice.name,
             model::stop_reason_name(response->stop), usage.prompt_tokens, usage.cached_tokens,
-            usage.completion_tokens, call.losses, ms);
-  return response;
+            usage.completion_tokens, call.losses, made.ms);
 }
 
 // A row that cannot be written is no reason to withhold an answer that is there.
-void Endpoints::record(const Call& call, const Result<model::Response>& response, double ms) {
-  if (options_.usage == nullptr) return;
+void Endpoints::record(const Call& call, const Made& made) {
+  log_made(call, made);
+  if (options_.usage == nullptr || made.joined) return;
+  const Result<model::Response>& response = made.response;
   account::ModelCall row;
+  row.key = call.http->who;
   row.model = call.choice.name;
   row.rule = call.choice.rule;
   row.reason = call.choice.reason;
   row.decision = dump_json(model::to_json(call.choice.decision));
   row.ok = response.has_value();
-  row.total_ms = ms;
+  row.total_ms = made.ms;
   if (response) {
     row.prompt_tokens = response->usage.prompt_tokens;
     row.cached_tokens = response->usage.cached_tokens;
@@ -297,14 +338,12 @@ void Endpoints::record(const Call& call, const Result<model::Response>& response
   if (!recorded) log::warn("gateway", "an answer was not recorded: {}", recorded.error().text());
 }
 
-void Endpoints::stream(Call& call, http::Responder& responder) {
+Endpoints::Made Endpoints::stream(Call& call, http::Responder& responder) {
+  http::Headers head = headers(call, "text/event-stream; charset=utf-8");
+  head.emplace_back("cache-control", "no-cache");
+  head.emplace_back("x-accel-buffering", "no");
   const auto live = std::make_shared<LiveAnswer>(
-      call.answer, msg::make_writer(call.dialect, call.style),
-      http::Headers{{"content-type", "text/event-stream; charset=utf-8"},
-                    {"cache-control", "no-cache"},
-                    {"x-accel-buffering", "no"},
-                    {request_id_name(call.dialect), call.request_id}},
-      responder);
+      call.answer, msg::make_writer(call.dialect, call.style), std::move(head), responder);
   *call.relay = [live](std::string_view bytes) { return live->relay(bytes); };
   std::list<std::shared_ptr<LiveAnswer>>::iterator place;
   {
@@ -317,36 +356,47 @@ void Endpoints::stream(Call& call, http::Responder& responder) {
     if (const Result<std::int64_t> tokens = call.choice.model->count(call.request))
       live->expect(*tokens);
   }
-  const Result<model::Response> response = generate(
+  Made made = generate(
       call, [&](const model::StreamEvent& event) { live->model_event(event); },
       responder.stop_token());
   {
     const std::lock_guard lock(mutex_);
     live_.erase(place);
   }
-  if (response) return live->finish(*response);
-  const msg::ApiError error = api_error(response.error(), call.dialect);
+  if (made.response) {
+    live->finish(*made.response);
+    return made;
+  }
+  const msg::ApiError error = api_error(made.response.error(), call.dialect);
   if (!live->fail(error)) responder.send(error_response(call.dialect, error));
+  return made;
 }
 
-void Endpoints::whole(Call& call, http::Responder& responder) {
+Endpoints::Made Endpoints::whole(Call& call, http::Responder& responder) {
   AnswerEvents events(call.answer);
-  const Result<model::Response> response = generate(
+  Made made = generate(
       call, [&](const model::StreamEvent& event) { events.model_event(event); },
       responder.stop_token());
-  if (!response) {
-    return responder.send(error_response(call.dialect, api_error(response.error(), call.dialect)));
+  const auto refuse = [&](const msg::ApiError& error) {
+    responder.send(error_response(call.dialect, error));
+  };
+  if (!made.response) {
+    refuse(api_error(made.response.error(), call.dialect));
+    return made;
   }
-  events.finish(*response);
+  events.finish(*made.response);
   msg::Collector collector;
   for (const msg::StreamEvent& event : events.take()) collector.event(event);
-  if (collector.error()) return responder.send(error_response(call.dialect, *collector.error()));
+  if (collector.error()) {
+    refuse(*collector.error());
+    return made;
+  }
   http::Response out;
-  out.headers = {{"content-type", "application/json"},
-                 {request_id_name(call.dialect), call.request_id}};
+  out.headers = headers(call, "application/json");
   msg::Losses losses;
   out.body = msg::write_answer(call.dialect, collector.answer(), call.style, losses);
   responder.send(std::move(out));
+  return made;
 }
 
 void Endpoints::count(const http::Request& request, http::Responder& responder) {
@@ -354,11 +404,16 @@ void Endpoints::count(const http::Request& request, http::Responder& responder) 
   const Result<Call> call = prepare(dialect, request);
   if (!call) return responder.send(error_response(dialect, api_error(call.error(), dialect)));
   const Result<std::int64_t> tokens = call->choice.model->count(call->request);
-  if (!tokens) return responder.send(error_response(dialect, api_error(tokens.error(), dialect)));
+  const bool guessed = !tokens && tokens.error().code == Code::unsupported;
+  if (!tokens && !guessed) {
+    return responder.send(error_response(dialect, api_error(tokens.error(), dialect)));
+  }
   http::Response out;
-  out.headers = {{"content-type", "application/json"},
-                 {request_id_name(dialect), call->request_id}};
-  out.body = dump_json(Json{{"input_tokens", *tokens}});
+  out.headers = headers(*call, "application/json");
+  Json body = {{"input_tokens", guessed ? call->needs.tokens() : *tokens}};
+  // Whoever looks can tell the two apart.
+  if (guessed) body["estimate"] = true;
+  out.body = dump_json(body);
   responder.send(std::move(out));
 }
 

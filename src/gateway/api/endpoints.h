@@ -8,7 +8,6 @@
 #include <atomic>
 #include <condition_variable>
 #include <list>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -18,6 +17,7 @@
 #include "gateway/api/flight.h"
 #include "gateway/api/listing.h"
 #include "gateway/api/request_map.h"
+#include "gateway/door/quota.h"
 #include "model/route/router.h"
 #include "net/http/server.h"
 #include "rt/thread.h"
@@ -30,12 +30,12 @@ http::Response error_response(msg::Dialect dialect, const msg::ApiError& error, 
 class Endpoints {
  public:
   struct Options {
-    bool any_model = false;            // unknown names mean the default model
-    std::string secret;                // of signatures under thoughts
-    std::int64_t answers_at_once = 0;  // for one token; 0: no bound
-    account::Usage* usage = nullptr;   // where each answer is recorded; may be none
+    bool any_model = false;           // unknown names mean the default model
+    std::string secret;               // of signatures under thoughts
+    account::Usage* usage = nullptr;  // where each answer is recorded; may be none
   };
-  Endpoints(model::Router& router, Options options);
+  // `router`, `quotas` and `clock` must outlive this.
+  Endpoints(model::Router& router, Quotas& quotas, const Clock& clock, Options options);
   ~Endpoints();
 
   void answer(msg::Dialect dialect, const http::Request& request, http::Responder& responder);
@@ -44,21 +44,29 @@ class Endpoints {
   Counters counters() const;
 
  private:
+  struct Place;
   struct Call;
+  struct Made;
   Result<Call> prepare(msg::Dialect dialect, const http::Request& request) const;
   // In the form of the model that was chosen.
   void take(Call& call, model::Choice choice) const;
-  void stream(Call& call, http::Responder& responder);
-  void whole(Call& call, http::Responder& responder);
-  Result<model::Response> generate(Call& call, const model::Sink& sink, std::stop_token stop);
+  Made stream(Call& call, http::Responder& responder);
+  Made whole(Call& call, http::Responder& responder);
+  Made generate(Call& call, const model::Sink& sink, std::stop_token stop);
   Result<model::Response> ask(Call& call, const model::Sink& sink, std::stop_token stop);
-  void record(const Call& call, const Result<model::Response>& response, double ms);
-  // Whether one more answer may be made for the token that this request shows.
-  bool enter(const std::string& key);
-  void leave(const std::string& key);
+  void tally(const Call& call, const Made& made);
+  // Nobody waits for this: the answer has gone out.
+  void record(const Call& call, const Made& made);
+  static void log_made(const Call& call, const Made& made);
+  http::Response refused(msg::Dialect dialect, const std::string& key,
+                         const Quotas::Refusal& refusal);
+  // What stands in the head of every answer.
+  http::Headers headers(const Call& call, std::string_view type);
   void ping_all(std::stop_token stop);
 
   model::Router& router_;
+  Quotas& quotas_;
+  const Clock& clock_;
   const Options options_;
   std::atomic<std::uint64_t> answers_{0};
   std::atomic<std::uint64_t> failures_{0};
@@ -70,7 +78,6 @@ class Endpoints {
   mutable std::mutex mutex_;
   std::condition_variable_any changed_;
   std::list<std::shared_ptr<LiveAnswer>> live_;
-  std::map<std::string, std::int64_t> at_once_;  // by token: answers that are being made
   Flights flights_;
   rt::Thread pinger_;
 };

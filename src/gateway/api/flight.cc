@@ -88,16 +88,22 @@ class Flight {
 Flights::Flights() = default;
 Flights::~Flights() = default;
 
-Result<model::Response> Flights::answer(const std::string& key, const model::Sink& sink,
+Result<model::Response> Flights::answer(const Key& key, const model::Sink& sink,
                                         std::stop_token stop, const Call& call, bool& joined) {
   std::shared_ptr<Flight> flight;
   joined = false;
   {
     const std::lock_guard lock(mutex_);
-    std::shared_ptr<Flight>& known = flights_[key];
-    joined = known != nullptr && known->join();
-    if (!joined) known = std::make_shared<Flight>();
-    flight = known;
+    const auto known = flights_.find(key);
+    joined = known != flights_.end() && known->second->join();
+    if (joined) {
+      flight = known->second;
+    } else {
+      // Whoever leads brings the bytes of the key.
+      if (known != flights_.end()) flights_.erase(known);
+      flight = std::make_shared<Flight>();
+      flights_.emplace(key, flight);
+    }
   }
   if (!joined) return lead(key, flight, sink, std::move(stop), call);
   Result<model::Response> response = flight->follow(sink, stop);
@@ -105,7 +111,7 @@ Result<model::Response> Flights::answer(const std::string& key, const model::Sin
   return response;
 }
 
-Result<model::Response> Flights::lead(const std::string& key, const std::shared_ptr<Flight>& flight,
+Result<model::Response> Flights::lead(const Key& key, const std::shared_ptr<Flight>& flight,
                                       const model::Sink& sink, std::stop_token stop,
                                       const Call& call) {
   const model::Sink told = [&](const model::StreamEvent& event) {

@@ -5,11 +5,13 @@
 // Threads: any.
 #pragma once
 
+#include <compare>
 #include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 
 #include "model/model.h"
 
@@ -19,6 +21,13 @@ class Flight;
 
 class Flights {
  public:
+  // What must be the same. The bytes of `body` stay where they are until answer() returns.
+  struct Key {
+    std::string asker;  // all that is not the body
+    std::string_view body;
+    auto operator<=>(const Key&) const = default;
+  };
+
   Flights();
   ~Flights();
   // Makes the call; `told` is to be used in place of the caller's own sink.
@@ -28,15 +37,15 @@ class Flights {
   // limits::joined_clients already. Code::cancelled if `stop` fires for one that joined;
   // Code::limit if it could not keep up with the answer. The one that calls returns when its call
   // has ended, even if its own client has left before.
-  Result<model::Response> answer(const std::string& key, const model::Sink& sink,
-                                 std::stop_token stop, const Call& call, bool& joined);
+  Result<model::Response> answer(const Key& key, const model::Sink& sink, std::stop_token stop,
+                                 const Call& call, bool& joined);
 
  private:
-  Result<model::Response> lead(const std::string& key, const std::shared_ptr<Flight>& flight,
+  Result<model::Response> lead(const Key& key, const std::shared_ptr<Flight>& flight,
                                const model::Sink& sink, std::stop_token stop, const Call& call);
 
   std::mutex mutex_;
-  std::map<std::string, std::shared_ptr<Flight>> flights_;
+  std::map<Key, std::shared_ptr<Flight>> flights_;  // the key is that of who leads
 };
 
 }  // namespace keel::api

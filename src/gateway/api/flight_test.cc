@@ -52,7 +52,7 @@ struct Client {
         const std::lock_guard lock(mutex);
         heard += std::get<model::TextDelta>(event).text;
       };
-      response = slow.flights.answer(key, sink, stop.get_token(), slow.call(), joined);
+      response = slow.flights.answer({"", key}, sink, stop.get_token(), slow.call(), joined);
     });
   }
   std::string so_far() {
@@ -145,15 +145,32 @@ TEST(Flight, AFailureIsEverybodys) {
   Result<model::Response> first = said("");
   std::thread leader([&] {
     first = flights.answer(
-        "a", [&](const model::StreamEvent&) { heard = true; }, {}, call, first_joined);
+        {"", "a"}, [&](const model::StreamEvent&) { heard = true; }, {}, call, first_joined);
   });
   while (!heard) rt::sleep_ms(1);
   const Result<model::Response> second =
-      flights.answer("a", [&](const model::StreamEvent&) { go = true; }, {}, call, joined);
+      flights.answer({"", "a"}, [&](const model::StreamEvent&) { go = true; }, {}, call, joined);
   leader.join();
   EXPECT_TRUE(joined);
   EXPECT_EQ(first.error().message, "gone");
   EXPECT_EQ(second.error().message, "gone");
+}
+
+// Each client's bytes are its own, as they are where requests come in.
+TEST(Flight, TheBytesOfWhoLeadsAreEnough) {
+  Slow slow;
+  auto first = std::make_unique<Client>();
+  first->ask(slow, "a");
+  ASSERT_TRUE(hears(*first, "one"));
+  first->stop.request_stop();
+  first.reset();  // its bytes are gone
+  Client second;
+  second.ask(slow, "a");
+  ASSERT_TRUE(hears(second, "one"));
+  EXPECT_FALSE(second.joined);
+  slow.go = true;
+  second.thread.join();
+  EXPECT_EQ(slow.calls, 2);
 }
 
 TEST(Flight, MoreThanTheLimitCallForThemselves) {

@@ -111,7 +111,7 @@ Mapped map_request(msg::Conversation conversation, const MapOptions& options) {
   traits.model = options.model;
   traits.keep_thinking = true;
   traits.vision = options.vision;
-  msg::LocalForm form = msg::local_form(conversation, traits);
+  msg::LocalForm form = msg::local_form(std::move(conversation), traits);
   msg::name_results(form.items);
   Mapped mapped;
   mapped.losses = std::move(form.losses);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <optional>
 #include <utility>
 
@@ -10,6 +11,7 @@
 #include "gateway/api/endpoints.h"
 #include "gateway/api/listing.h"
 #include "gateway/door/access.h"
+#include "gateway/door/quota.h"
 #include "log/log.h"
 #include "net/http/server.h"
 
@@ -84,6 +86,16 @@ http::Response refusal(const http::Request& head, int status, std::string_view w
   return error_response(dialect_of(head), error, status == 503 ? 0 : status);
 }
 
+// By key: a restart does not give back what is used up.
+Result<std::map<std::string, Spent>> spent_today(account::Usage* usage) {
+  std::map<std::string, Spent> spent;
+  if (usage == nullptr) return spent;
+  for (const account::KeySum& sum : TRY(usage->keys(1))) {
+    spent[sum.key] = {sum.read_tokens + sum.completion_tokens, sum.cost_usd};
+  }
+  return spent;
+}
+
 http::Response json_response(const Json& body) {
   return {200, {{"content-type", "application/json"}}, dump_json(body)};
 }
@@ -91,15 +103,21 @@ http::Response json_response(const Json& body) {
 }  // namespace
 
 struct Surface::State {
-  State(model::Router& r, Endpoints::Options o) : router(r), endpoints(r, std::move(o)) {}
+  State(model::Router& r, const Clock& clock, Quotas::Limits limits,
+        std::map<std::string, Spent> today, Endpoints::Options o)
+      : router(r),
+        quotas(clock, std::move(limits), std::move(today)),
+        endpoints(r, quotas, clock, std::move(o)) {}
 
   model::Router& router;
+  Quotas quotas;
   Endpoints endpoints;
+  bool any_model = false;
   std::function<std::string()> more_metrics;
   std::optional<Access> access;
   std::unique_ptr<http::Server> server;
 
-  std::optional<http::Response> screen(const http::Request& head);
+  std::optional<http::Response> screen(http::Request& head);
   std::optional<http::Response> denied(const http::Request& head,
                                        const std::optional<Denial>& denial) const;
   void handle(const http::Request& request, http::Responder& responder);
@@ -116,13 +134,13 @@ std::optional<http::Response> Surface::State::denied(const http::Request& head,
   return error_response(dialect_of(head), error, denial->status);
 }
 
-std::optional<http::Response> Surface::State::screen(const http::Request& head) {
+std::optional<http::Response> Surface::State::screen(http::Request& head) {
   if (auto response = denied(head, access->check_origin(head))) return response;
   const Route* route = route_of(head.path);
   // Open to everybody who may ask at all: whether it lives, and that there is nothing at the root.
   const bool is_open = (route != nullptr && route->action == Action::health) || head.path == "/";
   if (!is_open) {
-    if (auto response = denied(head, access->check_token(head))) return response;
+    if (auto response = denied(head, access->check_token(head, head.who))) return response;
   }
   if (route == nullptr) return refusal(head, 404, "there is nothing at " + printable(head.path));
   if (!allows(*route, head.method)) {
@@ -138,9 +156,16 @@ std::optional<http::Response> Surface::State::screen(const http::Request& head) 
 
 http::Response Surface::State::model(const std::string& path) const {
   const std::string name = path.substr(kModelPath.size());
-  for (const model::Info& info : router.infos()) {
-    if (info.name == name) return json_response(model_entry(info));
-  }
+  // Who may be asked for by any name is also told of by any.
+  const auto entry_of = [&](const std::string& wanted) -> std::optional<http::Response> {
+    for (const model::Info& info : router.infos()) {
+      if (info.name == wanted) return json_response(model_entry(info));
+    }
+    return std::nullopt;
+  };
+  std::optional<http::Response> entry = entry_of(name);
+  if (!entry && any_model) entry = entry_of(router.current());
+  if (entry) return *entry;
   http::Request head;
   head.path = path;
   return refusal(head, 404, "there is no model named '" + printable(name) + "'");
@@ -183,21 +208,25 @@ Result<std::unique_ptr<Surface>> Surface::start(model::Router& router, const Clo
                 "safe or a proxy with TLS stands before it.");
   }
   TokenFile token = TRY(TokenFile::open(options.token_path));
-  auto state =
-      std::make_unique<State>(router, Endpoints::Options{options.any_model, token.current(),
-                                                         options.answers_at_once, options.usage});
+  std::vector<NamedToken> others = TRY(named_tokens(options.keys));
+  Quotas::Limits limits = {{std::string(), options.limits}};
+  for (const config::GatewayKey& key : options.keys) limits[key.name] = key.limits;
+  auto state = std::make_unique<State>(
+      router, clock, std::move(limits), TRY(spent_today(options.usage)),
+      Endpoints::Options{options.any_model, token.current(), options.usage});
+  state->any_model = options.any_model;
   state->more_metrics = std::move(options.more_metrics);
   State* raw = state.get();
   http::ServerOptions server;
   server.listen = options.listen;
-  server.screen = [raw](const http::Request& head) { return raw->screen(head); };
+  server.screen = [raw](http::Request& head) { return raw->screen(head); };
   server.handler = [raw](const http::Request& request, http::Responder& responder) {
     raw->handle(request, responder);
   };
   server.refusal = refusal;
   state->server = TRY(http::Server::open(std::move(server)));
   state->access.emplace(host_names(options.listen, state->server->port(), options.hosts),
-                        std::move(token), clock);
+                        std::move(token), clock, std::move(others));
   state->server->serve();
   return std::unique_ptr<Surface>(new Surface(std::move(state)));
 }

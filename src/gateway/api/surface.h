@@ -18,13 +18,14 @@
 namespace keel::api {
 
 struct SurfaceOptions {
-  std::string listen;                // "127.0.0.1:7117"
-  std::vector<std::string> hosts;    // further "name:port" that it is reached by
-  std::string token_path;            // made if there is none
-  bool plain_http = false;           // beyond this machine although nothing is encrypted
-  bool any_model = false;            // unknown model names mean the default model
-  std::int64_t answers_at_once = 0;  // for one token; 0: no bound
-  account::Usage* usage = nullptr;   // where answers are recorded; must outlive the surface
+  std::string listen;              // "127.0.0.1:7117"
+  std::vector<std::string> hosts;  // further "name:port" that it is reached by
+  std::string token_path;          // made if there is none
+  bool plain_http = false;         // beyond this machine although nothing is encrypted
+  bool any_model = false;          // unknown model names mean the default model
+  config::KeyLimits limits;        // of the token in token_path
+  std::vector<config::GatewayKey> keys;
+  account::Usage* usage = nullptr;  // where answers are recorded; must outlive the surface
   std::function<std::string()> more_metrics;  // of the rest of the program; may be empty
 };
 

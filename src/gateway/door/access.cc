@@ -92,7 +92,32 @@ std::optional<Denial> Access::check_origin(const http::Request& head) const {
   return std::nullopt;
 }
 
-std::optional<Denial> Access::check_token(const http::Request& head) {
+Result<std::vector<NamedToken>> named_tokens(const std::vector<config::GatewayKey>& keys) {
+  std::vector<NamedToken> tokens;
+  for (const config::GatewayKey& key : keys) {
+    Result<std::string> token = key.token.resolve();
+    if (!token) {
+      Error error = std::move(token).error();
+      error.message = "the token of [[gateway.key]] " + key.name + ": " + error.message;
+      return pass(std::move(error));
+    }
+    if (!is_token(*token)) {
+      return fail(Code::config,
+                  "the token of [[gateway.key]] " + key.name + " is not " + token_form(),
+                  "Make one: openssl rand -hex 32");
+    }
+    for (const NamedToken& other : tokens) {
+      if (!same_secret(other.token, *token)) continue;
+      return fail(Code::config,
+                  "[[gateway.key]] " + other.name + " and " + key.name + " have the same token",
+                  "Make one for each: openssl rand -hex 32");
+    }
+    tokens.push_back({key.name, std::move(*token)});
+  }
+  return tokens;
+}
+
+std::optional<Denial> Access::check_token(const http::Request& head, std::string& who) {
   const std::vector<std::string> shown = shown_tokens(head.headers);
   if (shown.empty()) {
     return Denial{401,
@@ -105,7 +130,14 @@ std::optional<Denial> Access::check_token(const http::Request& head) {
   const std::string& token = token_.current();
   bool right = false;
   for (const std::string& one : shown) right = same_secret(one, token) || right;
+  who.clear();
   if (right && !token.empty()) return std::nullopt;
+  for (const NamedToken& other : others_) {
+    for (const std::string& one : shown) {
+      if (same_secret(one, other.token)) who = other.name;
+    }
+  }
+  if (!who.empty()) return std::nullopt;
   for (const std::string& one : shown) guesses_.wrong(head.peer, one);
   return Denial{401, "this is not the token of KEEL_HOME/token"};
 }

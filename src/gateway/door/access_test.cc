@@ -21,6 +21,7 @@ struct AccessTest : testing::Test {
   std::string token;
   ManualClock clock{1'000'000'000};
   std::optional<Access> access;
+  std::string who;  // passed last
 
   void SetUp() override {
     std::string pattern = (std::filesystem::temp_directory_path() / "keel-api-XXXXXX").string();
@@ -41,7 +42,7 @@ struct AccessTest : testing::Test {
     http::Request head;
     head.headers = headers;
     head.peer = peer;
-    const auto denial = access->check_token(head);
+    const auto denial = access->check_token(head, who);
     return denial ? denial->status : 200;
   }
   int origin_status(const http::Headers& headers, const std::string& query = {}) const {
@@ -181,6 +182,32 @@ TEST_F(AccessTest, OnlyAddressesOfThisMachineAreLoopback) {
   for (const char* listen : {"0.0.0.0:1", "[::]:1", "192.168.1.2:1", "127.evil.com:1",
                              "localhost.evil.com:1", "128.0.0.1:1", "[::ffff:7f00:1]:1"}) {
     EXPECT_FALSE(is_loopback(listen)) << listen;
+  }
+}
+
+TEST_F(AccessTest, OtherKeysAreKnownByTheirNames) {
+  const auto secret = [&](const std::string& name, const std::string& text) {
+    std::ofstream(folder + "/" + name) << text << "\n";
+    ::chmod((folder + "/" + name).c_str(), 0600);
+    return config::GatewayKey{name, config::Secret("file:" + folder + "/" + name), {}, 1};
+  };
+  const std::string editor = "editor_" + std::string(40, 'e');
+  const config::GatewayKey key = secret("editor", editor);
+  access.emplace(host_names("127.0.0.1:7117", 7117, {}), MUST(TokenFile::open(path())), clock,
+                 MUST(named_tokens({key})));
+  EXPECT_EQ(status_with({{"x-api-key", editor}}), 200);
+  EXPECT_EQ(who, "editor");
+  EXPECT_EQ(status_with({{"x-api-key", token}}), 200);
+  EXPECT_EQ(who, "");
+  EXPECT_EQ(status_with({{"x-api-key", editor.substr(1)}}), 401);
+  EXPECT_EQ(who, "");
+  for (const config::GatewayKey& bad :
+       {secret("short", "x"), secret("twice", editor), secret("none", "")}) {
+    const auto tokens = named_tokens({key, bad});
+    ASSERT_FALSE(tokens.has_value()) << bad.name;
+    EXPECT_EQ(tokens.error().code, Code::config);
+    EXPECT_NE(tokens.error().text().find(bad.name), std::string::npos) << tokens.error().text();
+    EXPECT_EQ(tokens.error().text().find(editor), std::string::npos) << "a secret is shown";
   }
 }
 

@@ -24,6 +24,17 @@ bool same_file(const struct stat& a, const struct stat& b) {
 
 }  // namespace
 
+bool is_token(std::string_view text) {
+  const bool plain =
+      std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c <= '~'; });
+  return text.size() >= limits::token_min_bytes && text.size() <= limits::token_max_bytes && plain;
+}
+
+std::string token_form() {
+  return std::to_string(limits::token_min_bytes) + " to " +
+         std::to_string(limits::token_max_bytes) + " visible characters";
+}
+
 Result<TokenFile> TokenFile::open(std::string path) {
   TokenFile file(std::move(path));
   struct stat info{};
@@ -40,12 +51,8 @@ Status TokenFile::read() {
   (void)::lstat(path_.c_str(), &seen_);
   // A secret like any other: it must be the owner's alone, and never stands in the log.
   std::string token = TRY(config::Secret("file:" + path_).resolve());
-  const bool plain =
-      std::all_of(token.begin(), token.end(), [](char c) { return c > ' ' && c <= '~'; });
-  if (token.size() < limits::token_min_bytes || token.size() > limits::token_max_bytes || !plain) {
-    return fail(Code::config,
-                path_ + " holds no token: " + std::to_string(limits::token_min_bytes) + " to " +
-                    std::to_string(limits::token_max_bytes) + " visible characters are needed",
+  if (!is_token(token)) {
+    return fail(Code::config, path_ + " holds no token: " + token_form() + " are needed",
                 "Remove the file; keel serve makes a new one.");
   }
   token_ = std::move(token);

@@ -8,10 +8,15 @@
 #include <sys/stat.h>
 
 #include <string>
+#include <string_view>
 
 #include "base/result.h"
 
 namespace keel::api {
+
+// Long enough not to be guessed, and nothing that a header cannot carry. In words: token_form().
+bool is_token(std::string_view text);
+std::string token_form();
 
 class TokenFile {
  public:

@@ -147,9 +147,7 @@ Status CloudModel::ask(const net::ServiceRequest& request, Attempt& attempt, std
   return {};
 }
 
-Result<Response> CloudModel::generate(const Request& request, const Sink& sink,
-                                      std::stop_token stop) {
-  const std::string key = options_.api_key.empty() ? "" : TRY(options_.api_key.resolve());
+msg::Written CloudModel::written(const Request& request) const {
   msg::Conversation conversation = conversation_for(request, options_.model);
   if (!request.outside) {
     if (options_.temperature > 0) conversation.params.temperature = options_.temperature;
@@ -159,7 +157,30 @@ Result<Response> CloudModel::generate(const Request& request, const Sink& sink,
   // Who sends such notes to this API has asked for it with a header, which is passed on.
   target.inline_system = request.outside && request.outside->dialect == options_.dialect;
   target.old_max_tokens = endpoint_.host_port().find("openai.com") == std::string::npos;
-  const msg::Written written = msg::write_request(options_.dialect, conversation, target);
+  return msg::write_request(options_.dialect, conversation, target);
+}
+
+Result<std::int64_t> CloudModel::count(const Request& request) {
+  if (options_.dialect != msg::Dialect::anthropic) return Model::count(request);
+  const std::string key = options_.api_key.empty() ? "" : TRY(options_.api_key.resolve());
+  const std::string body = TRY(counting_body(written(request).body));
+  net::ServiceRequest service = service_request(key, request, body);
+  service.path += "/count_tokens";
+  service.total_time = limits::cloud_count_time;
+  const net::ServiceAnswer answer = TRY(client_.service(service, {}, {}));
+  if (answer.status < 200 || answer.status >= 300) {
+    Error error = msg::to_error(msg::read_error(answer.status, answer.body));
+    error.message = options_.name + ": " + error.message;
+    return pass(std::move(error));
+  }
+  const Json counted = TRY(parse_json(answer.body, "the count of " + options_.name));
+  return json_int(counted, "input_tokens");
+}
+
+Result<Response> CloudModel::generate(const Request& request, const Sink& sink,
+                                      std::stop_token stop) {
+  const std::string key = options_.api_key.empty() ? "" : TRY(options_.api_key.resolve());
+  const msg::Written written = this->written(request);
   for (const msg::Loss& loss : written.losses) {
     log::debug("model", "{}: {} at {}: {}", options_.name, msg::lost_name(loss.what), loss.where,
                loss.why);

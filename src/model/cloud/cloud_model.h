@@ -37,12 +37,16 @@ class CloudModel : public Model {
   // that does not fit, Code::config for a key it does not know, Code::busy where waiting may help.
   Result<Response> generate(const Request& request, const Sink& sink,
                             std::stop_token stop) override;
+  // Asks Anthropic's count_tokens, which takes the same prompt and costs nothing. The other API has
+  // no such thing that every server of it knows: Code::unsupported.
+  Result<std::int64_t> count(const Request& request) override;
   // Nothing to make ready.
   Status prepare(const Request&, const Sink&, std::stop_token) override { return {}; }
 
  private:
   struct Attempt;
   CloudModel(CloudOptions options, net::Endpoint endpoint, net::Client& client);
+  msg::Written written(const Request& request) const;
   Status ask(const net::ServiceRequest& request, Attempt& attempt, std::stop_token stop);
   net::ServiceRequest service_request(const std::string& key, const Request& asked,
                                       std::string_view body) const;

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "model/cloud/prices.h"
 #include "model/cloud/retry.h"
 #include "msg/raw.h"
@@ -224,6 +226,36 @@ TEST_P(Cloud, APromptThatDoesNotFitIsALimit) {
   EXPECT_EQ(response.error().code, Code::limit);
   EXPECT_NE(response.error().message.find("prompt is too long"), std::string::npos)
       << response.error().message;
+}
+
+TEST_P(Cloud, APromptIsCountedByTheServiceIfItCounts) {
+  request_.tools = {{"f", "does", Json::parse(R"({"type":"object"})")}};
+  request_.max_tokens = 77;
+  std::string asked;
+  int answers = 0;
+  serve([&](const Exchange& x) {
+    asked = x.request.substr(0, x.request.find("\r\n")) + "\n" + body_of(x);
+    if (++answers == 2) return x.reply(429, "", R"({"error":{"message":"slow"}})");
+    x.reply(200, "", R"({"input_tokens": 321})");
+  });
+  const Result<std::int64_t> tokens = model_->count(request_);
+  if (GetParam() != Dialect::anthropic) {
+    ASSERT_FALSE(tokens);
+    EXPECT_EQ(tokens.error().code, Code::unsupported);
+    EXPECT_EQ(answers, 0);
+    return;
+  }
+  ASSERT_TRUE(tokens) << tokens.error().text();
+  EXPECT_EQ(*tokens, 321);
+  EXPECT_EQ(asked.find("POST /v1/messages/count_tokens HTTP/1.1"), 0u) << asked;
+  const Json body = MUST(parse_json(asked.substr(asked.find('\n'))));
+  std::vector<std::string> keys;
+  for (const auto& [key, value] : body.items()) keys.push_back(key);
+  std::sort(keys.begin(), keys.end());
+  EXPECT_EQ(keys, (std::vector<std::string>{"messages", "model", "system", "tools"}));
+  const Result<std::int64_t> refused = model_->count(request_);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().message, "cloud: slow");
 }
 
 TEST_P(Cloud, ACallThatWasCutOffIsMarkedAsHalf) {

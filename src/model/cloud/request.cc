@@ -1,8 +1,13 @@
 #include "model/cloud/request.h"
 
+#include <algorithm>
+#include <array>
+#include <utility>
+
 #include "base/hash.h"
 #include "base/limits.h"
 #include "model/cloud/prices.h"
+#include "msg/raw.h"
 
 namespace keel::model {
 namespace {
@@ -100,6 +105,22 @@ StopReason stop_reason_of(msg::Stop stop) {
     default:
       return StopReason::end;
   }
+}
+
+Result<std::string> counting_body(std::string body) {
+  constexpr std::array<std::string_view, 10> of_the_answer = {
+      "max_tokens", "stream",         "temperature", "top_p",        "top_k",
+      "metadata",   "stop_sequences", "container",   "service_tier", "inference_geo"};
+  const msg::Doc doc = TRY(msg::Doc::parse(std::move(body), "the request"));
+  msg::Writer out;
+  out.object();
+  for (const msg::Value member : doc.root()) {
+    const std::string key = member.key();
+    const bool left =
+        std::find(of_the_answer.begin(), of_the_answer.end(), key) == of_the_answer.end();
+    if (left) out.member(key, member.raw());
+  }
+  return out.end_object().take();
 }
 
 }  // namespace keel::model

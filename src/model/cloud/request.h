@@ -16,4 +16,7 @@ void mark_for_cache(msg::Conversation& conversation);
 Usage usage_of(const msg::TokenUsage& usage, const Prices& prices);
 StopReason stop_reason_of(msg::Stop stop);
 
+// A request to Anthropic's API as its count_tokens takes it: without what is about the answer.
+Result<std::string> counting_body(std::string body);
+
 }  // namespace keel::model

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "model/engine/counter.h"
 #include "model/engine/need.h"
 #include "model/engine/probe.h"
 #include "model/inference/context.h"
@@ -38,6 +39,7 @@ class Engine {
       if (std::holds_alternative<QuitRequest>(*request)) break;
       std::visit([this](const auto& r) { handle(r); }, *request);
     }
+    counter_.use(nullptr);
     context_.reset();  // what was evaluated is written
     // The reader waits on the socket; leaving through exit would wait for it.
     std::fflush(nullptr);
@@ -73,8 +75,13 @@ class Engine {
           stop_running_.load()->interrupt(true);
         continue;
       }
+      if (auto* count = std::get_if<CountRequest>(&*request)) {
+        const std::int64_t id = count->id;
+        if (!counter_.push(std::move(*count))) refuse(id, too_many());
+        continue;
+      }
       if (!requests_.push(std::move(*request))) {
-        refuse(0, Error{Code::busy, "the engine has too many requests waiting", "", {}});
+        refuse(0, too_many());
       }
     }
   }
@@ -90,6 +97,7 @@ class Engine {
       emit(ProgressEvent{0, {"loading", done, total}});
     };
     stop_running_ = nullptr;
+    counter_.use(nullptr);
     chat_.reset();
     context_.reset();
     Result<std::unique_ptr<Context>> context = Context::load(request, progress);
@@ -99,6 +107,7 @@ class Engine {
     context_ = std::move(*context);
     chat_ = std::move(*chat);
     stop_running_ = context_.get();
+    counter_.use(context_.get());
     emit(LoadedEvent{context_->description(), request.library,
                      static_cast<std::int64_t>(context_->size()), context_->threads(),
                      ms_between(start, std::chrono::steady_clock::now()), context_->weight_bytes(),
@@ -128,14 +137,6 @@ class Engine {
     if (request.request.priority != model::Priority::background) context_->save();
   }
 
-  void handle(const CountRequest& request) {
-    if (!context_) return refuse(request.id, not_loaded());
-    Generator generator(*context_, *chat_, [](const EngineEvent&) {});
-    const Result<std::int64_t> count = generator.count(request.request);
-    if (!count) return refuse(request.id, count.error());
-    emit(CountEvent{request.id, *count, static_cast<std::int64_t>(context_->size())});
-  }
-
   void handle(const MeasureRequest& request) {
     if (!context_) return refuse(request.id, not_loaded());
     const Result<Speed> measured = context_->measure(request);
@@ -143,9 +144,13 @@ class Engine {
     emit(MeasuredEvent{request.id, measured->read_ms, measured->write_ms});
   }
 
+  void handle(const CountRequest&) {}
   void handle(const CancelRequest&) {}
   void handle(const QuitRequest&) {}
 
+  static Error too_many() {
+    return Error{Code::busy, "the engine has too many requests waiting", "", {}};
+  }
   static Error not_loaded() {
     return Error{Code::internal, "the engine was asked before a model was loaded", "", {}};
   }
@@ -158,6 +163,7 @@ class Engine {
   std::atomic<bool> gone_{false};
   std::atomic<std::int64_t> running_{0};
   std::atomic<std::int64_t> cancelled_{0};
+  Counter counter_{[this](const EngineEvent& event) { emit(event); }};
 };
 
 std::string release_part(std::string_view version) {

@@ -3,8 +3,8 @@
 // defect in a model file, in llama.cpp or in the processor ends this process and never the agent.
 //
 // Threads: the calling thread computes; a reader thread takes requests in, raises the flag that
-// ends a computation at once, and ends the process when the agent is gone. Standard error is the
-// log; standard output is not used.
+// ends a computation at once, and ends the process when the agent is gone; a third counts prompts
+// meanwhile (counter.h). Standard error is the log; standard output is not used.
 #pragma once
 
 #include <string>

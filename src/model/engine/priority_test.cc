@@ -1,9 +1,11 @@
 // Several who want one engine: the urgent are not kept waiting, and the others lose nothing.
 #include <gtest/gtest.h>
+#include <signal.h>
 
 #include <atomic>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "base/clock.h"
 #include "model/engine/engine_fixture_test.h"
@@ -104,6 +106,59 @@ TEST_F(LocalModelTest, WhoStopsWhileWaitingIsLetGoAtOnce) {
   ASSERT_FALSE(client.response);
   EXPECT_EQ(client.response.error().code, Code::cancelled);
   owner.thread.request_stop();
+}
+
+TEST_F(LocalModelTest, APromptIsCountedWhileAnAnswerIsWrittenAndNobodyWaits) {
+  NEED_MODEL(kTiny);
+  ASSERT_TRUE(model_->prepare({}, {}, {}));
+  model::Request question = story(model::Priority::client, "other", 5);
+  question.tools = {tool("look_up", "Looks something up.",
+                         R"({"type":"object","properties":{"what":{"type":"string"}}})")};
+  const std::int64_t alone = MUST(model_->count(question));
+  Running owner(*model_, story(model::Priority::owner, "owner", 400));
+  ASSERT_TRUE(eventually([&] { return owner.deltas > 2; }));
+  for (int i = 0; i < 3; ++i) {
+    const Result<std::int64_t> tokens = model_->count(question);
+    ASSERT_TRUE(tokens) << tokens.error().text();
+    EXPECT_EQ(*tokens, alone);
+  }
+  EXPECT_FALSE(owner.done);
+  EXPECT_EQ(owner.waits, 0);
+  // Several at once, some of them when the answer ends.
+  std::atomic<int> right = 0;
+  {
+    std::vector<std::jthread> askers;
+    for (int i = 0; i < 4; ++i) {
+      askers.emplace_back([&] {
+        for (int n = 0; n < 5; ++n) right += model_->count(question).value_or(-1) == alone ? 1 : 0;
+      });
+    }
+    rt::sleep_ms(20);
+    owner.thread.request_stop();
+  }
+  EXPECT_EQ(right, 20);
+  EXPECT_EQ(MUST(model_->generate(question, {}, {})).usage.prompt_tokens, alone);
+}
+
+// A child that is killed takes the counts with it; they are asked of the next one.
+TEST_F(LocalModelTest, ACountSurvivesTheEndOfTheEngine) {
+  NEED_MODEL(kTiny);
+  const model::Request question = story(model::Priority::client, "other", 5);
+  const std::int64_t alone = MUST(model_->count(question));
+  Running owner(*model_, story(model::Priority::owner, "owner", 200));
+  ASSERT_TRUE(eventually([&] { return owner.deltas > 2; }));
+  // It takes requests in, and does not get to them.
+  ::kill(model_->stats().pid, SIGSTOP);
+  Result<std::int64_t> tokens = fail(Code::internal, "not counted");
+  {
+    const std::jthread asker([&] { tokens = model_->count(question); });
+    rt::sleep_ms(50);
+    ::kill(model_->stats().pid, SIGKILL);
+  }
+  ASSERT_TRUE(tokens) << tokens.error().text();
+  EXPECT_EQ(*tokens, alone);
+  ASSERT_TRUE(eventually([&] { return owner.done.load(); }));
+  EXPECT_TRUE(owner.response);
 }
 
 // A preparation that comes late, for what is being answered already, must not cost the answer.

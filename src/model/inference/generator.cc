@@ -78,10 +78,6 @@ struct Generator::Run {
         start(steady_now()) {}
 };
 
-Result<std::int64_t> Generator::count(const model::Request& request) {
-  return static_cast<std::int64_t>(TRY(chat_.render(request)).tokens.size());
-}
-
 Result<model::Response> Generator::run(const GenerateRequest& request) {
   const SteadyTime start = steady_now();
   Run run(request, TRY(chat_.render(request.request)), context_.vocab());

@@ -26,7 +26,6 @@ class Generator {
 
   // Events go out while it runs, but for the last: the response.
   Result<model::Response> run(const GenerateRequest& request);
-  Result<std::int64_t> count(const model::Request& request);
 
  private:
   struct Run;

@@ -429,20 +429,17 @@ Result<std::unique_ptr<ChatTemplate>> ChatTemplate::create(const llama_model* mo
   // in parts.
   state->breaking = type == LLAMA_VOCAB_TYPE_SPM || type == LLAMA_VOCAB_TYPE_UGM;
   state->specials = SpecialTexts(special_texts(state->vocab));
-  state->pieces.resize(static_cast<std::size_t>(llama_vocab_n_tokens(state->vocab)));
-  state->piece_known.resize(state->pieces.size());
   return std::unique_ptr<ChatTemplate>(new ChatTemplate(std::move(state)));
 }
 
-Result<Prompt> ChatTemplate::render(const model::Request& request) {
+// The prompt's text and tokens.
+Result<common_chat_params> ChatTemplate::fill(const model::Request& request, Prompt& prompt) {
   if (request.items.empty()) return fail(Code::invalid_argument, "there is nothing to answer");
   const std::size_t most = std::max(request.tools.size(), request.shown_tools.size());
   if (most > limits::tools) {
     return fail(Code::limit, "there are " + std::to_string(most) + " tools, more than " +
                                  std::to_string(limits::tools));
   }
-  Prompt prompt;
-  prompt.tagged_json = state_->tagged_json;
   common_chat_params params;
   try {
     auto guard = std::make_unique<SpecialGuard>(state_->specials, state_->breaking);
@@ -452,23 +449,38 @@ Result<Prompt> ChatTemplate::render(const model::Request& request) {
       params = state_->apply(request, *guard);
     }
     prompt.tokens = state_->tokenize_parts(guard->split(params.prompt));
-    prompt.text = params.prompt;
-    const bool may_call = !request.tools.empty() && request.tool_choice != model::ToolChoice::none;
-    if (!request.tools.empty()) {
-      for (const msg::Tool& tool : request.tools) prompt.tool_names.push_back(tool.name);
-    }
-    prompt.call_required = may_call && request.tool_choice == model::ToolChoice::required;
-    prompt.starts_thinking = ends_with_open_thinking(prompt.text);
-    if (may_call && state_->tagged_json) {
-      state_->build_grammar_for(request.tools);
-      prompt.grammar = state_->grammar;
-      prompt.degraded = state_->degraded;
-    }
   } catch (const std::exception& e) {
     return fail(Code::unsupported,
                 "the model's chat template refused the conversation: " + printable(e.what()));
   }
+  return params;
+}
+
+Result<std::int64_t> ChatTemplate::count(const model::Request& request) {
+  Prompt prompt;
+  TRY(fill(request, prompt));
+  return static_cast<std::int64_t>(prompt.tokens.size());
+}
+
+Result<Prompt> ChatTemplate::render(const model::Request& request) {
+  Prompt prompt;
+  const common_chat_params params = TRY(fill(request, prompt));
+  prompt.tagged_json = state_->tagged_json;
+  prompt.text = params.prompt;
+  const bool may_call = !request.tools.empty() && request.tool_choice != model::ToolChoice::none;
+  for (const msg::Tool& tool : request.tools) prompt.tool_names.push_back(tool.name);
+  prompt.call_required = may_call && request.tool_choice == model::ToolChoice::required;
+  prompt.starts_thinking = ends_with_open_thinking(prompt.text);
   if (!state_->tagged_json) return with_native(std::move(prompt), params);
+  if (!may_call) return prompt;
+  try {
+    state_->build_grammar_for(request.tools);
+  } catch (const std::exception& e) {
+    return fail(Code::unsupported,
+                "the model's chat template refused the conversation: " + printable(e.what()));
+  }
+  prompt.grammar = state_->grammar;
+  prompt.degraded = state_->degraded;
   return prompt;
 }
 
@@ -480,6 +492,11 @@ std::vector<Token> ChatTemplate::tokenize(const std::string& text, bool special)
 
 const std::string& ChatTemplate::piece(Token token) {
   static const std::string none;
+  // Who only counts needs none of them.
+  if (state_->pieces.empty()) {
+    state_->pieces.resize(static_cast<std::size_t>(llama_vocab_n_tokens(state_->vocab)));
+    state_->piece_known.resize(state_->pieces.size());
+  }
   const auto index = static_cast<std::size_t>(token);
   if (token < 0 || index >= state_->pieces.size()) return none;
   std::string& piece = state_->pieces[index];

@@ -6,7 +6,7 @@
 // form of Qwen and Hermes) is read by ReplyReader, also for models whose template knows no tools.
 // Any other form is the template's own and is parsed by llama.cpp.
 //
-// Used by the inference thread only.
+// Used by one thread at a time; several of one model may be used at the same time.
 #pragma once
 
 #include <cstdint>
@@ -57,6 +57,8 @@ class ChatTemplate {
   // The same request gives the same tokens, and appending items only appends tokens as far as the
   // template allows it.
   Result<Prompt> render(const model::Request& request);
+  // How many tokens render() would give, without what only an answer needs.
+  Result<std::int64_t> count(const model::Request& request);
   std::vector<Token> tokenize(const std::string& text, bool special) const;
   // The token's bytes; control tokens are empty unless they are markup that a reader wants to see.
   const std::string& piece(Token token);
@@ -67,6 +69,7 @@ class ChatTemplate {
  private:
   struct State;
   explicit ChatTemplate(std::unique_ptr<State> state);
+  Result<common_chat_params> fill(const model::Request& request, Prompt& prompt);
   Result<Prompt> with_native(Prompt prompt, const common_chat_params& params) const;
   std::unique_ptr<State> state_;
 };

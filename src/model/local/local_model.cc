@@ -5,6 +5,7 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <utility>
@@ -71,6 +72,49 @@ class Told {
   std::vector<std::int32_t> tokens_;
 };
 
+}  // namespace
+
+// Prompts that are counted while the child answers somebody. Whoever reads what the child says
+// hands their counts on.
+class Counts {
+ public:
+  struct Waiting {
+    std::stop_source over;  // then `count` is final: nothing if the child is gone
+    std::optional<Result<std::int64_t>> count;
+  };
+  std::shared_ptr<Waiting> add(std::int64_t id) {
+    const std::lock_guard lock(mutex_);
+    return waiting_[id] = std::make_shared<Waiting>();
+  }
+  // Whether the event was about one of them.
+  bool take(const EngineEvent& event) {
+    const auto* count = std::get_if<CountEvent>(&event);
+    const auto* error = std::get_if<ErrorEvent>(&event);
+    if (count == nullptr && error == nullptr) return false;
+    std::unique_lock lock(mutex_);
+    const auto found = waiting_.extract(count != nullptr ? count->id : error->id);
+    lock.unlock();
+    if (found.empty()) return false;
+    Waiting& waiting = *found.mapped();
+    if (count != nullptr) waiting.count = count->tokens;
+    if (error != nullptr) waiting.count = tl::unexpected(error->error);
+    waiting.over.request_stop();
+    return true;
+  }
+  void lose() {
+    std::unique_lock lock(mutex_);
+    const auto lost = std::exchange(waiting_, {});
+    lock.unlock();
+    for (const auto& [id, waiting] : lost) waiting->over.request_stop();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<std::int64_t, std::shared_ptr<Waiting>> waiting_;
+};
+
+namespace {
+
 // What a part of an answer says of its costs, with that of the parts before it. `waited`: ms until
 // this part began.
 void join_parts(const model::Response& before, model::Response& part, double waited) {
@@ -95,8 +139,10 @@ struct LocalModel::State {
   model::Info info;
 
   rt::Child child;
-  std::unique_ptr<rt::FrameSocket> socket;  // set while a child runs with the model loaded
-  std::int64_t next_id = 1;
+  std::shared_ptr<rt::FrameSocket> socket;  // set while a child runs
+  std::shared_ptr<rt::FrameSocket> ready;   // with facts_mutex: the same, once it has the model
+  Counts counts;
+  std::atomic<std::int64_t> next_id = 1;
   bool ever_ran = false;
   std::string last_death;
   std::uintmax_t log_at = 0;  // where the latest child's lines begin in the log
@@ -124,6 +170,8 @@ struct LocalModel::State {
                                           std::stop_token stop, model::Schedule::Place& place);
   Result<model::Response> answer(const model::Request& request, const model::Sink& sink,
                                  std::stop_token stop);
+  std::shared_ptr<Counts::Waiting> ask_count(const model::Request& request);
+  Result<std::int64_t> read_count(const Counts::Waiting& waiting);
 };
 
 // --- the child
@@ -166,7 +214,7 @@ Status LocalModel::State::spawn(const std::string& library) {
   start.inherit_fd = theirs.get();
   start.outlives_thread = true;  // it ends at the end of its socket
   child = TRY(rt::Child::spawn(start));
-  socket = std::make_unique<rt::FrameSocket>(std::move(mine));
+  socket = std::make_shared<rt::FrameSocket>(std::move(mine));
   const std::lock_guard lock(facts_mutex);
   facts.pid = child.pid();
   facts.library = library;
@@ -207,6 +255,7 @@ Status LocalModel::State::load(const LoadRequest& request, const model::Sink& si
       return tl::unexpected(error->error);
     } else if (const auto* loaded = std::get_if<LoadedEvent>(&*event)) {
       const std::lock_guard lock(facts_mutex);
+      ready = socket;
       facts.load_ms = loaded->load_ms;
       facts.threads = loaded->threads;
       info.context = loaded->context;
@@ -218,10 +267,14 @@ Status LocalModel::State::load(const LoadRequest& request, const model::Sink& si
 }
 
 void LocalModel::State::drop_child() {
+  {
+    const std::lock_guard lock(facts_mutex);
+    ready.reset();
+    facts.pid = -1;
+  }
   socket.reset();
   child.kill();
-  const std::lock_guard lock(facts_mutex);
-  facts.pid = -1;
+  counts.lose();
 }
 
 // Lets it store what it still has to.
@@ -354,6 +407,7 @@ Result<std::optional<model::Response>> LocalModel::State::attempt(const Generate
       continue;
     }
     heard = std::chrono::steady_clock::now();
+    if (counts.take(**event)) continue;
     if (auto* done = std::get_if<DoneEvent>(&**event); done && done->id == request.id) {
       return std::optional(std::move(done->response));
     }
@@ -472,18 +526,52 @@ Result<model::Response> LocalModel::State::answer_in_turns(const model::Request&
   }
 }
 
-Result<std::int64_t> LocalModel::count(const model::Request& request) {
-  const auto place = TRY(state_->schedule.enter(request.priority, {}));
-  TRY(state_->ensure({}, {}));
-  const std::int64_t id = state_->next_id++;
-  TRY(state_->socket->send(encode(CountRequest{id, request})));
-  for (;;) {
-    const std::optional<EngineEvent> event = TRY(state_->next_event(-1));
-    if (!event) continue;
-    if (const auto* count = std::get_if<CountEvent>(&*event); count && count->id == id)
-      return count->tokens;
-    if (const auto* error = std::get_if<ErrorEvent>(&*event)) return tl::unexpected(error->error);
+// Nothing if no child with a loaded model hears it.
+std::shared_ptr<Counts::Waiting> LocalModel::State::ask_count(const model::Request& request) {
+  const std::int64_t id = next_id++;
+  std::shared_ptr<rt::FrameSocket> to;
+  std::shared_ptr<Counts::Waiting> waiting;
+  {
+    // As one step: a child that goes after this loses the count, one that went before is not asked.
+    const std::lock_guard lock(facts_mutex);
+    to = ready;
+    if (to) waiting = counts.add(id);
   }
+  if (!to || to->send(encode(CountRequest{id, request}))) return waiting;
+  counts.take(ErrorEvent{id, {}});
+  return nullptr;
+}
+
+// Reads the child's events until it is counted; for who has the child.
+Result<std::int64_t> LocalModel::State::read_count(const Counts::Waiting& waiting) {
+  while (!waiting.over.stop_requested()) {
+    const auto event = next_event(-1);
+    if (!event) note_death();
+    if (event && *event) counts.take(**event);
+  }
+  if (waiting.count) return *waiting.count;
+  return fail(Code::unavailable, "the local engine ended while it counted (" + last_death + ")");
+}
+
+Result<std::int64_t> LocalModel::count(const model::Request& request) {
+  State& state = *state_;
+  std::optional<model::Schedule::Place> place = state.schedule.try_enter(request.priority);
+  if (!place) {
+    // The child counts while it answers somebody, who then reads the count. It is read here only if
+    // that answer ends first; nobody is interrupted for it.
+    if (const auto waiting = state.ask_count(request)) {
+      const Result<model::Schedule::Place> own =
+          state.schedule.enter(model::Priority::background, waiting->over.get_token());
+      if (own && !waiting->over.stop_requested()) return state.read_count(*waiting);
+      if (waiting->over.stop_requested() && waiting->count) return *waiting->count;
+      if (!own && own.error().code != Code::cancelled) return pass(own.error());
+    }
+    place.emplace(TRY(state.schedule.enter(request.priority, {})));
+  }
+  TRY(state.ensure({}, {}));
+  const auto waiting = state.ask_count(request);
+  if (!waiting) return fail(Code::unavailable, "the local engine ended before it could count");
+  return state.read_count(*waiting);
 }
 
 }  // namespace keel::local

@@ -43,6 +43,7 @@ class Decider {
   Result<Wanted> standard() const;
   Result<Wanted> wanted() const;
   bool fits(const config::RouteRule& rule) const;
+  bool fits_power(const config::RouteRule& rule) const;
   bool rule_allows_private(const std::string& name) const;
   Barred barred(const ModelState& model) const;
   Barred over_budget(const ModelState& model) const;
@@ -54,6 +55,7 @@ class Decider {
   void prefer_those_who_see();
   void withhold(const Wanted& wanted);
   bool is_candidate(const std::string& name) const;
+  std::string battery_words() const;
   Json needs_json() const;
   tl::unexpected<Error> none() const;
 
@@ -102,9 +104,16 @@ bool Decider::fits(const config::RouteRule& rule) const {
          rule.vision.value_or(needs_.vision) == needs_.vision &&
          rule.is_private.value_or(needs_.privacy != Privacy::none) ==
              (needs_.privacy != Privacy::none) &&
-         rule.busy.value_or(busy) == busy &&
+         rule.busy.value_or(busy) == busy && fits_power(rule) &&
          (!rule.longer_than || needs_.tokens() > *rule.longer_than) &&
          (!rule.shorter_than || needs_.tokens() < *rule.shorter_than);
+}
+
+bool Decider::fits_power(const config::RouteRule& rule) const {
+  const Power& power = situation_.power;
+  if (rule.battery.value_or(power.on_battery) != power.on_battery) return false;
+  return !rule.battery_below ||
+         (power.on_battery && power.percent && *power.percent < *rule.battery_below);
 }
 
 Result<Wanted> Decider::wanted() const {
@@ -116,7 +125,7 @@ Result<Wanted> Decider::wanted() const {
     return Wanted{
         rule.use, "rule:" + rule.name,
         fmt::format("The rule {} (line {} of keel.toml) says ", printable(rule.name), rule.line),
-        "."};
+        rule.asks_for_battery() ? battery_words() : "."};
   }
   return standard_;
 }
@@ -282,10 +291,17 @@ void Decider::withhold(const Wanted& wanted) {
   }
 }
 
+// The end of a sentence about a rule that looked at the battery.
+std::string Decider::battery_words() const {
+  const std::string words = power_text(situation_.power);
+  return words.empty() ? ": this machine has no battery." : "; this machine is " + words + ".";
+}
+
 Json Decider::needs_json() const {
   Json out = {{"tokens", needs_.tokens()}, {"tools", needs_.tools}};
   if (needs_.code) out["code"] = true;
   if (needs_.vision) out["vision"] = true;
+  if (situation_.power.on_battery) out["battery"] = situation_.power.percent.value_or(-1);
   if (needs_.privacy != Privacy::none) {
     out["private"] = needs_.privacy == Privacy::whole ? "whole" : "pages";
   }

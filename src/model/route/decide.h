@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "config/config.h"
 #include "model/model.h"
+#include "model/route/power.h"
 
 namespace keel::model {
 
@@ -57,6 +58,7 @@ struct Situation {
   std::optional<double> day_left_usd;  // of budgets; nothing: there is none
   std::optional<double> turn_left_usd;
   std::vector<ModelState> models;  // in the order of keel.toml
+  Power power;                     // looked at only where a rule speaks of it
 };
 
 struct Candidate {

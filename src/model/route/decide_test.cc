@@ -77,6 +77,32 @@ TEST(Decide, AWishThenTheModelInUseThenTheDefaultThenTheFirst) {
   EXPECT_EQ(w.order(), "other");
 }
 
+TEST(Decide, ARuleMayLookAtTheBattery) {
+  World w;
+  config::RouteRule& low = w.rule({"big"});
+  low.battery_below = 30;
+  w.rule({"other"}).battery = true;
+  EXPECT_EQ(w.first().model, "small");
+  w.situation.power = {true, true, 64};
+  EXPECT_EQ(w.first().model, "other");
+  EXPECT_EQ(w.first().reason,
+            "The rule 2 (line 0 of keel.toml) says other; this machine is on battery, 64% left.");
+  EXPECT_EQ(w.decided().needs["battery"], 64);
+  w.situation.power.percent = 30;
+  EXPECT_EQ(w.first().model, "other");
+  w.situation.power.percent = 29;
+  EXPECT_EQ(w.first().model, "big");
+  // How much is left nobody knows, or it is being charged: that is not "below".
+  w.situation.power.percent.reset();
+  EXPECT_EQ(w.first().model, "other");
+  w.situation.power = {true, false, 5};
+  EXPECT_EQ(w.first().model, "small");
+  EXPECT_FALSE(w.decided().needs.contains("battery"));
+  w.route.rules.clear();
+  w.rule({"other"}).battery = false;
+  EXPECT_EQ(w.first().model, "other");
+}
+
 TEST(Decide, AWishForAModelOfThisMachineNeverFallsBackElsewhere) {
   World w;
   w.route.fallback = {"big", "other"};

@@ -129,18 +129,18 @@ std::int64_t bytes_of(const std::vector<msg::Item>& items, const std::vector<msg
 }
 
 Needs needs_of(const Request& request) {
-  Needs needs = needs_of(request.items, request.tools, request.ends_with_note);
+  Needs needs = needs_of(request.items, request.tools, true, request.ends_with_note);
   needs.max_tokens = request.max_tokens;
   if (request.tool_choice == ToolChoice::none) needs.tools = false;
   return needs;
 }
 
-Needs needs_of(const std::vector<msg::Item>& items, const std::vector<msg::Tool>& tools,
+Needs needs_of(const std::vector<msg::Item>& items, const std::vector<msg::Tool>& tools, bool code,
                bool ends_with_note) {
   Needs needs;
   needs.prompt_bytes = bytes_of(items, tools);
   needs.tools = !tools.empty();
-  needs.code = is_about_code(newest_words(items, ends_with_note));
+  needs.code = code && is_about_code(newest_words(items, ends_with_note));
   needs.vision = std::any_of(items.begin(), items.end(), has_image);
   return needs;
 }

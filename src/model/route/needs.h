@@ -10,10 +10,10 @@
 
 namespace keel::model {
 
-// Tools, length, images, and whether the newest words are about code. The rest is the caller's; of
-// the second also the length of the answer.
+// Tools, length, images, and whether the newest words are about code. The rest is the caller's.
 Needs needs_of(const Request& request);
-Needs needs_of(const std::vector<msg::Item>& items, const std::vector<msg::Tool>& tools,
+// Without the length of the answer; code only if it is asked for (Router::asks_for_code).
+Needs needs_of(const std::vector<msg::Item>& items, const std::vector<msg::Tool>& tools, bool code,
                bool ends_with_note = false);
 
 // A fenced block, lines that end or begin as code does, or words that only programs and their

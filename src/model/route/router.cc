@@ -39,7 +39,9 @@ std::string head(std::string_view name, std::string_view type, std::string_view 
 }  // namespace
 
 Router::Router(const Clock& clock, config::RouteConfig route, account::Budget* budget)
-    : clock_(clock), route_(std::move(route)), budget_(budget) {}
+    : clock_(clock), route_(std::move(route)), budget_(budget), meter_(clock), power_([this] {
+        return meter_.now();
+      }) {}
 
 void Router::add(std::unique_ptr<Model> model) {
   std::lock_guard lock(mutex_);
@@ -101,6 +103,7 @@ Result<Situation> Router::situation(const std::string& turn) const {
     situation.day_left_usd = left.per_day;
     situation.turn_left_usd = left.per_turn;
   }
+  if (asks_for_battery()) situation.power = power_();
   std::lock_guard lock(mutex_);
   situation.in_use = in_use_;
   situation.default_model = route_.default_model;
@@ -233,6 +236,16 @@ Result<Model*> Router::find(const std::string& name) const {
   return fail(
       Code::not_found, "there is no model named \"" + printable(name) + "\"",
       (near.empty() ? "" : "Did you mean " + near + "? ") + "There are: " + join(names, ", "));
+}
+
+bool Router::asks_for_code() const {
+  return std::any_of(route_.rules.begin(), route_.rules.end(),
+                     [](const config::RouteRule& rule) { return !rule.tasks.empty(); });
+}
+
+bool Router::asks_for_battery() const {
+  return std::any_of(route_.rules.begin(), route_.rules.end(),
+                     [](const config::RouteRule& rule) { return rule.asks_for_battery(); });
 }
 
 std::vector<Info> Router::infos() const {

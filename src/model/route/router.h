@@ -11,6 +11,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "account/budget.h"
@@ -20,6 +21,7 @@
 #include "model/model.h"
 #include "model/route/breaker.h"
 #include "model/route/decide.h"
+#include "model/route/power.h"
 
 namespace keel::model {
 
@@ -47,6 +49,8 @@ class Router {
   // has gained since.
   using Maker = std::function<Result<std::unique_ptr<Model>>(const std::string& name)>;
   void set_maker(Maker maker);
+  // In place of this machine's own battery; before the first choice.
+  void set_power(std::function<Power()> power) { power_ = std::move(power); }
   // From now on, where no rule says otherwise; the model that was in use before rests.
   Status use(const std::string& name);
 
@@ -61,6 +65,9 @@ class Router {
   std::vector<Info> infos() const;
   std::string current() const;  // who answers where no rule fits; empty if there is no model
   const config::RouteConfig& route() const { return route_; }
+  // Whether any rule looks at what the task is; at the battery.
+  bool asks_for_code() const;
+  bool asks_for_battery() const;
   // Counters for Prometheus.
   std::string metrics() const;
 
@@ -88,6 +95,8 @@ class Router {
   double cost_usd_ = 0.0;
   std::string in_use_;
   Maker maker_;
+  PowerMeter meter_;
+  std::function<Power()> power_;
 };
 
 }  // namespace keel::model

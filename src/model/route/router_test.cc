@@ -57,6 +57,31 @@ TEST(Router, AnUnknownNameSaysWhichThereAreAndChangesNothing) {
   EXPECT_FALSE(router.choose(wish("other")));
 }
 
+TEST(Router, LooksAtTheBatteryOnlyIfARuleDoes) {
+  config::RouteConfig route;
+  int looks = 0;
+  const auto power = [&] {
+    ++looks;
+    return Power{true, true, 20};
+  };
+  Router without(clock, route);
+  without.add(scripted("a"));
+  without.set_power(power);
+  EXPECT_EQ(MUST(without.choose({})).name, "a");
+  EXPECT_EQ(looks, 0);
+  config::RouteRule rule;
+  rule.name = "low";
+  rule.use = {"b"};
+  rule.battery_below = 25;
+  route.rules = {rule};
+  Router router(clock, route);
+  router.add(scripted("a"));
+  router.add(scripted("b"));
+  router.set_power(power);
+  EXPECT_EQ(MUST(router.choose({})).name, "b");
+  EXPECT_EQ(looks, 1);
+}
+
 TEST(Router, AModelThatCameLaterIsMadeWhenItIsUsed) {
   Router router(clock);
   router.add(scripted("old"));

@@ -1,6 +1,7 @@
 #include "msg/dialect/local.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "msg/carry.h"
 #include "msg/repair.h"
@@ -13,11 +14,8 @@ constexpr std::string_view apart = "\n\n";  // texts that were blocks of their o
 
 class Local {
  public:
-  Local(const Conversation& conversation, const LocalTraits& traits) : traits_(traits) {
-    c_.items = conversation.items;
-    c_.tools = conversation.tools;
-    c_.params = conversation.params;
-  }
+  Local(Conversation conversation, const LocalTraits& traits)
+      : c_(std::move(conversation)), traits_(traits) {}
 
   LocalForm run() {
     strip_nonce();
@@ -78,12 +76,15 @@ class Local {
               if constexpr (requires { block.extras; }) {
                 lose_all(block.extras, block_path(i, b));
               }
+              // The bytes of its own dialect are nothing to a template either.
+              if constexpr (requires { block.wire; }) block.wire = {};
             },
             c_.items[i].blocks[b]);
       }
     }
     for (std::size_t t = 0; t < c_.tools.size(); ++t) {
       lose_all(c_.tools[t].extras, "tools." + std::to_string(t));
+      c_.tools[t].wire = {};
     }
     lose_all(c_.params.extras, "params");
   }
@@ -182,8 +183,8 @@ class Local {
 
 }  // namespace
 
-LocalForm local_form(const Conversation& conversation, const LocalTraits& traits) {
-  return Local(conversation, traits).run();
+LocalForm local_form(Conversation conversation, const LocalTraits& traits) {
+  return Local(std::move(conversation), traits).run();
 }
 
 }  // namespace keel::msg

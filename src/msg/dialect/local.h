@@ -23,6 +23,6 @@ struct LocalForm {
   ToolNames names;  // of the tools in the answer
   Losses losses;
 };
-LocalForm local_form(const Conversation& conversation, const LocalTraits& traits);
+LocalForm local_form(Conversation conversation, const LocalTraits& traits);
 
 }  // namespace keel::msg

@@ -234,8 +234,8 @@ void Connection::dispatch() {
     });
   });
   // What a refusal is worded for, if there is no room.
-  Request head{request_.method, request_.path,    request_.query, request_.headers, {},
-               request_.peer,   request_.has_body};
+  Request head{request_.method, request_.path,     request_.query, request_.headers, {},
+               request_.peer,   request_.has_body, request_.who};
   auto job = [&handler = host_.options().handler, channel = channel_,
               request = std::make_shared<Request>(std::move(request_))] {
     Responder responder(channel);

@@ -20,6 +20,7 @@ struct Request {
   std::string body;
   std::string peer;  // the client's address without port; IPv4 in IPv6 as IPv4
   bool has_body = false;
+  std::string who;  // for the handler, from the screen: who asks
 };
 
 struct Response {

@@ -23,8 +23,8 @@ namespace keel::http {
 
 using Handler = std::function<void(const Request& request, Responder& responder)>;
 // Sees the head before any of the body is read. An answer ends the request there; nothing lets it
-// go on to the handler.
-using Screen = std::function<std::optional<Response>(const Request& head)>;
+// go on to the handler, with what the screen has put into `who`.
+using Screen = std::function<std::optional<Response>(Request& head)>;
 // The words for what the server itself refuses, so that a client of a dialect can read them.
 using Refusal = std::function<Response(const Request& head, int status, std::string_view why)>;
 
