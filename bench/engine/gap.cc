@@ -134,7 +134,8 @@ class GapBench {
   }
   // Another text each time, so that it has to be read.
   model::Request job() {
-    return question("job " + std::to_string(jobs_), words(wish_.job, 100 + jobs_++),
+    ++jobs_;
+    return question("job " + std::to_string(jobs_), words(wish_.job, 100 + jobs_),
                     model::Priority::background, kJobTokens);
   }
 

@@ -74,7 +74,8 @@ TEST_F(CacheTest, ASmallCacheHoldsTheSameSenseInHalfTheRoom) {
 
 TEST_F(CacheTest, FilesOfAnotherCacheAreReadAnew) {
   NEED_MODEL(kTiny);
-  const std::string text = "Tell me about the sea, the wind and the ships that sail on it.";
+  std::string text = "Tell me about the sea.";
+  for (int i = 0; i < 20; ++i) text += " The ship sails on over the wide sea.";
   keep_settings("");
   const model::Response first = answer("c", text, 4);
   file_bytes();

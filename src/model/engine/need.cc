@@ -50,7 +50,7 @@ std::int64_t own_bytes() {
 Result<budget::Shape> lay_out(llama_model* model, LoadRequest request, int context, int batch,
                               budget::Needs* weights) {
   request.batch = batch;
-  const DryContext laid(llama_init_from_model(model, context_parameters(request, context)),
+  const DryContext laid(llama_init_from_model(model, context_parameters(model, request, context)),
                         llama_free);
   if (!laid) {
     return fail(Code::unsupported, "llama.cpp cannot lay out a context of " +
@@ -91,10 +91,9 @@ Status split_cache(llama_model* model, const LoadRequest& request, budget::Needs
   };
   if (half.context >= whole.context) return {};
   needs.cache_bytes_per_token = (cache(whole) - cache(half)) / (whole.context - half.context);
-  const bool recurrent = llama_model_is_recurrent(model) || llama_model_is_hybrid(model);
-  if (recurrent) {
+  if (has_recurrent_layers(model)) {
     const std::int64_t fixed = cache(whole) - needs.cache_bytes_per_token * whole.context;
-    const auto sequences = context_parameters(request, whole.context).n_seq_max;
+    const auto sequences = context_parameters(model, request, whole.context).n_seq_max;
     needs.checkpoint_bytes = std::max<std::int64_t>(fixed, 0) / std::max(sequences, 1U);
   }
   return {};

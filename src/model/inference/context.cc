@@ -83,7 +83,7 @@ Status Context::start(const LoadRequest& request) {
   threads_now_ = threads_;
   cores_ = std::max(1, static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN)));
   llama_context_params params =
-      context_parameters(request, choose_context(model_, request.context));
+      context_parameters(model_, request, choose_context(model_, request.context));
   params.n_threads = threads_;
   params.n_threads_batch = threads_;
   // keel's kernel reads 16-bit floats.

@@ -124,6 +124,7 @@ class Context {
   Window window_after(const std::vector<KvSegment>& segments) const;
   std::size_t rewind(std::size_t count);
   bool take_checkpoint();
+  std::size_t copy_end(std::size_t from, std::vector<std::uint8_t>& state);
   void sync_ledger();
   void broken_off(const std::vector<Token>& tokens);
   void fit_threads();

@@ -5,6 +5,7 @@
 
 #include "base/limits.h"
 #include "model/inference/context.h"
+#include "model/inference/parameters.h"
 
 // The part of Context that decides what the cache holds: the live conversation, those parked in
 // memory and on disk, and the points that models can go back to.
@@ -27,7 +28,7 @@ std::size_t common_prefix(const std::vector<Token>& a, const std::vector<Token>&
 }  // namespace
 
 void Context::open_files(const LoadRequest& request) {
-  recurrent_ = llama_model_is_recurrent(model_) || llama_model_is_hybrid(model_);
+  recurrent_ = has_recurrent_layers(model_);
   // A recurrent model goes back to checkpoints, which hold the windows too.
   window_ =
       Window(recurrent_ ? 0 : static_cast<std::size_t>(std::max(llama_model_n_swa(model_), 0)));
@@ -180,6 +181,25 @@ bool Context::restore(Parked parked) {
   return true;
 }
 
+// The state of the live conversation's tokens from `from` on. Only the first sequence can be copied
+// out of a cache that was made for one, so the second holds meanwhile what shall stay.
+std::size_t Context::copy_end(std::size_t from, std::vector<std::uint8_t>& state) {
+  llama_memory_t memory = llama_get_memory(context_);
+  const auto border = static_cast<llama_pos>(from);
+  if (recurrent_) {
+    llama_memory_seq_cp(memory, kWhole, kPart, border, static_cast<llama_pos>(ledger_.size()));
+  } else if (from > 0) {
+    llama_memory_seq_cp(memory, kWhole, kPart, 0, border);
+    llama_memory_seq_rm(memory, kWhole, 0, border);
+  }
+  const llama_seq_id end = recurrent_ ? kPart : kWhole;
+  state.resize(llama_state_seq_get_size(context_, end));
+  const std::size_t copied = llama_state_seq_get_data(context_, state.data(), state.size(), end);
+  if (!recurrent_ && from > 0) llama_memory_seq_cp(memory, kPart, kWhole, 0, border);
+  llama_memory_seq_rm(memory, kPart, -1, -1);
+  return copied;
+}
+
 void Context::save() {
   drop_drafts();
   take_checkpoint();
@@ -189,17 +209,10 @@ void Context::save() {
   // What a recurrent model holds of a part cannot be cut when that is read back.
   if (recurrent_ && saved_ != on_disk_) saved_ = 0;
   if (size < kWorthParking || size <= saved_) return;
-  llama_memory_t memory = llama_get_memory(context_);
-  llama_memory_seq_rm(memory, kPart, -1, -1);
-  llama_memory_seq_cp(memory, kWhole, kPart, static_cast<llama_pos>(saved_),
-                      static_cast<llama_pos>(size));
   KvSegment segment;
   segment.from = saved_;
   segment.tokens.assign(ledger_.begin() + static_cast<std::ptrdiff_t>(saved_), ledger_.end());
-  segment.state.resize(llama_state_seq_get_size(context_, kPart));
-  const std::size_t copied =
-      llama_state_seq_get_data(context_, segment.state.data(), segment.state.size(), kPart);
-  llama_memory_seq_rm(memory, kPart, -1, -1);
+  const std::size_t copied = copy_end(saved_, segment.state);
   if (copied != segment.state.size()) return;
   if (files_->save(live_, std::move(segment))) saved_ = on_disk_ = size;
 }

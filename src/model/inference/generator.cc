@@ -493,8 +493,9 @@ model::Response Generator::finish(Run& run, Next why) {
   if (!run.first_token) return response;
   response.timings.ttft_ms = ms_between(run.start, *run.first_token);
   const double seconds = ms_between(*run.first_token, end) / 1000.0;
-  const std::size_t after = run.tokens.size() - std::min(run.tokens.size(), run.first_count);
-  if (after > 1 && seconds > 0) response.timings.decode_tps = static_cast<double>(after) / seconds;
+  const std::size_t timed = run.tokens.size() - std::min(run.tokens.size(), run.first_count);
+  if (timed > 1 && seconds > 0)  // the first of them was there when the clock began
+    response.timings.decode_tps = static_cast<double>(timed - 1) / seconds;
   return response;
 }
 

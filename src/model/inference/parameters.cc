@@ -63,15 +63,22 @@ llama_model_params model_parameters(const LoadRequest& request) {
   return params;
 }
 
-llama_context_params context_parameters(const LoadRequest& request, int context) {
+bool has_recurrent_layers(const llama_model* model) {
+  return llama_model_is_recurrent(model) || llama_model_is_hybrid(model);
+}
+
+llama_context_params context_parameters(const llama_model* model, const LoadRequest& request,
+                                        int context) {
   llama_context_params params = llama_context_default_params();
   params.n_ctx = static_cast<std::uint32_t>(context);
   const int batch = request.batch > 0 ? request.batch : limits::engine_batch_tokens;
   params.n_batch = static_cast<std::uint32_t>(batch);
   params.n_ubatch = params.n_batch;
-  // The second sequence only ever names a part of the first one's cells, to copy it out or in.
-  params.n_seq_max = 2;
-  params.kv_unified = true;
+  // A second sequence only ever names a part of the first one's cells, to copy it out or in. That
+  // works in a cache for one sequence too, but recurrent layers have a state for each. Where there
+  // may be several, llama.cpp compares all 256 that could be with each other for every token.
+  params.n_seq_max = has_recurrent_layers(model) ? 2 : 1;
+  params.kv_unified = params.n_seq_max > 1;
   // The most rows whose logits are ever wanted at once; room for a whole batch of them would be
   // hundreds of megabytes with a large vocabulary.
   params.n_outputs_max = static_cast<std::uint32_t>(limits::draft_tokens + 1);

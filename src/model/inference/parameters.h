@@ -19,8 +19,12 @@ Status start_llama(const std::string& cpu_library, const std::string& gpu_librar
 
 llama_model_params model_parameters(const LoadRequest& request);
 
+// Whether it has layers whose state is one for all tokens: it cannot go back to any point.
+bool has_recurrent_layers(const llama_model* model);
+
 // Without threads and callbacks.
-llama_context_params context_parameters(const LoadRequest& request, int context);
+llama_context_params context_parameters(const llama_model* model, const LoadRequest& request,
+                                        int context);
 
 // Tokens: what is wished for as far as the model was trained for it; 0: keel's usual number.
 int choose_context(const llama_model* model, int wished);
