@@ -80,13 +80,14 @@ struct PageText {
   std::int64_t rev = 0;
   WallMs created_ms = 0;
   bool distrusted = false;
+  bool journal = false;
 };
 
 Result<PageText> text_of(Connection& connection, std::int64_t number) {
   Statement select = TRY(connection.prepare(
       "SELECT title, body, session, gist, speaker, day, aliases, (SELECT group_concat(tag, ' ') "
-      "FROM tag WHERE tag.page = page.number), rev, created_ms, origin IN ('untrusted', 'import') "
-      "FROM page WHERE number = ?1"));
+      "FROM tag WHERE tag.page = page.number), rev, created_ms, origin IN ('untrusted', 'import'), "
+      "kind = 'journal' FROM page WHERE number = ?1"));
   select.bind(1, number);
   if (!TRY(select.step())) return fail(Code::internal, "A page to be indexed is not there.");
   PageText page{select.text(0),
@@ -103,18 +104,20 @@ Result<PageText> text_of(Connection& connection, std::int64_t number) {
   page.rev = select.integer(8);
   page.created_ms = select.integer(9);
   page.distrusted = select.integer(10) != 0;
+  page.journal = select.integer(11) != 0;
   return page;
 }
 
 // With kReach as it stands: a LIMIT that is bound makes SQLite prepare the statement anew each
-// time.
+// time. Days of a journal are each other's neighbours: a page that grows all day long would have
+// those beside it indexed anew each time, and lend them words of other matters.
 static_assert(kReach == 2);
 constexpr std::string_view kBefore =
     "SELECT number FROM page WHERE session = ?1 AND session <> '' AND (created_ms, number) < "
-    "(?2, ?3) ORDER BY created_ms DESC, number DESC LIMIT 2";
+    "(?2, ?3) AND (kind = 'journal') = ?4 ORDER BY created_ms DESC, number DESC LIMIT 2";
 constexpr std::string_view kAfter =
     "SELECT number FROM page WHERE session = ?1 AND session <> '' AND (created_ms, number) > "
-    "(?2, ?3) ORDER BY created_ms, number LIMIT 2";
+    "(?2, ?3) AND (kind = 'journal') = ?4 ORDER BY created_ms, number LIMIT 2";
 
 // The nearest first.
 Result<std::vector<std::int64_t>> beside(Connection& connection, std::string_view sql,
@@ -122,7 +125,7 @@ Result<std::vector<std::int64_t>> beside(Connection& connection, std::string_vie
   std::vector<std::int64_t> found;
   if (page.session.empty()) return found;
   Statement select = TRY(connection.prepare(sql));
-  select.bind(1, page.session).bind(2, page.created_ms).bind(3, number);
+  select.bind(1, page.session).bind(2, page.created_ms).bind(3, number).bind(4, page.journal);
   while (TRY(select.step())) found.push_back(select.integer(0));
   return found;
 }
