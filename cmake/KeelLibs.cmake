@@ -41,6 +41,7 @@ keel_pkg(uriparser liburiparser)
 keel_pkg(gumbo gumbo)
 keel_pkg(edit libedit)
 keel_pkg(md4c md4c)
+keel_pkg(zlib zlib)
 
 # Time zones by name; character sets by name (in the C library on Linux, a library of its own on macOS).
 find_package(date REQUIRED)

@@ -10,7 +10,8 @@ namespace {
 
 constexpr const char* kUsage =
     "usage: bench_memory recall [--locomo FILE] [--owners FILE]\n"
-    "       bench_memory speed [--segments N] [--folder FOLDER] [--making SECONDS]\n";
+    "       bench_memory speed [--segments N] [--folder FOLDER] [--making SECONDS]\n"
+    "       bench_memory kills [--count N]\n";
 
 int usage() {
   std::fputs(kUsage, stderr);
@@ -23,6 +24,7 @@ int main(int argc, char** argv) {
   const std::string_view what = argc > 1 ? argv[1] : "";
   keel::bench::RecallWish recall;
   keel::bench::SpeedWish speed;
+  int kills = 1000;
   for (int i = 2; i < argc; i += 2) {
     const std::string_view name = argv[i];
     if (i + 1 == argc) return usage();
@@ -37,10 +39,13 @@ int main(int argc, char** argv) {
       speed.folder = value;
     else if (name == "--making")
       speed.making_s = std::atof(value);
+    else if (name == "--count")
+      kills = std::atoi(value);
     else
       return usage();
   }
   if (what == "recall") return keel::bench::measure_recall(recall);
   if (what == "speed" && speed.segments > 0) return keel::bench::measure_speed(speed);
+  if (what == "kills" && kills > 0) return keel::bench::kill_writers(kills);
   return usage();
 }

@@ -1,4 +1,4 @@
-// The two halves of the memory benchmark: what is found, and how fast.
+// The parts of the memory benchmark: what is found, how fast, and what a kill leaves.
 #pragma once
 
 #include <string>
@@ -18,5 +18,9 @@ struct SpeedWish {
   double making_s = 600.0;  // for making the pages; what is there by then is measured
 };
 int measure_speed(const SpeedWish& wish);
+
+// A process that writes, edits and forgets pages, keeps days and a folder in step, killed so many
+// times at random moments. 1 if anything that it had acknowledged is not there afterwards.
+int kill_writers(int kills);
 
 }  // namespace keel::bench

@@ -12,6 +12,7 @@
 #include "agent/compaction.h"
 #include "agent/context/tool_list.h"
 #include "agent/turn.h"
+#include "agent/writing/scribe.h"
 #include "base/limits.h"
 #include "base/text.h"
 #include "log/log.h"
@@ -119,6 +120,24 @@ Status check_request(const TurnRequest& request) {
   return {};
 }
 
+// Tells the scribe that a turn of the conversation runs.
+class Running {
+ public:
+  Running(Scribe* scribe, std::string conversation)
+      : scribe_(scribe), conversation_(std::move(conversation)) {
+    if (scribe_ != nullptr) scribe_->begin();
+  }
+  ~Running() {
+    if (scribe_ != nullptr) scribe_->end(conversation_);
+  }
+  Running(const Running&) = delete;
+  Running& operator=(const Running&) = delete;
+
+ private:
+  Scribe* const scribe_;
+  const std::string conversation_;
+};
+
 Json retrieval_json(const memory::Retrieval& retrieval) {
   Json out = memory::search_json(retrieval);
   out["trigger"] = retrieval.trigger;
@@ -135,6 +154,10 @@ Json retrieval_json(const memory::Retrieval& retrieval) {
 
 struct Agent::State {
   explicit State(AgentParts p) : parts(std::move(p)), journal(parts.database, parts.clock) {
+    if (parts.writes) {
+      scribe = std::make_unique<Scribe>(
+          ScribeParts{parts.clock, parts.database, journal, parts.router, parts.name});
+    }
     if (!parts.compacts) return;
     compaction =
         std::make_unique<Compaction>(parts, journal,
@@ -156,6 +179,7 @@ struct Agent::State {
   AgentParts parts;
   store::Journal journal;
   Lanes lanes;
+  std::unique_ptr<Scribe> scribe;
   std::unique_ptr<Compaction> compaction;  // the last, so that it ends first
 };
 
@@ -267,6 +291,7 @@ Result<Json> Agent::run(const TurnRequest& request, const EventSink& sink, std::
     if (accepted.fresh) return state.end_unstarted(row, sink);
     return fail(Code::cancelled, "stopped while an earlier delivery of this message is answered");
   }
+  const Running running(state.scribe.get(), accepted.conversation);
   TRY(state.finish_older(row, stop));
   if (!accepted.fresh) return state.take_up(std::move(row), sink, stop, true);
   Turn turn(state.parts, state.journal, std::move(row), sink, stop);

@@ -43,6 +43,7 @@ struct AgentParts {
   std::string name = "Keel";
   std::vector<std::string> folders;  // for read_file and list_files
   bool compacts = false;             // long conversations, in the background (compaction.h)
+  bool writes = false;  // days and what a model finds, in the background (writing/scribe.h)
 };
 
 // Who the agent is, for the frozen beginning of a conversation, without what is private.

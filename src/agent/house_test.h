@@ -104,6 +104,7 @@ struct HouseOptions {
   account::BudgetLimits budget = {};
   std::int64_t context = 0;
   bool compacts = false;
+  bool writes = false;
   std::function<void(std::int64_t)> after_commit;
   std::function<void()> after_effect;  // between the effect of append_line and its return
 };
@@ -212,7 +213,8 @@ class House {
                                                .net = *net,
                                                .name = "Keel",
                                                .folders = {},
-                                               .compacts = options_.compacts});
+                                               .compacts = options_.compacts,
+                                               .writes = options_.writes});
   }
   void close() {
     agent.reset();

@@ -58,6 +58,7 @@ Result<Json> Turn::advance() {
   if (row_.state == store::TurnState::replied) {
     result_ = TRY(parse_json(row_.result, "the stored result"));
     record_.calls = TRY(journal_.calls(row_.id));
+    TRY(load());
     emit(Replied{*result_});
     persist();
     return *result_;

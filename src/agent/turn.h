@@ -96,6 +96,7 @@ class Turn {
   Status finish(std::string reply);
   void persist();
   Result<int> make_pages();
+  Status note_exchange(bool remembered);
   Error fail_turn(const Error& error);
   void close_items(const Error& error, store::Change& change);
 

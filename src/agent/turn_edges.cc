@@ -8,12 +8,19 @@
 #include "base/text.h"
 #include "log/log.h"
 #include "memory/memory.h"
+#include "memory/writing/day_page.h"
+#include "memory/writing/ledger.h"
 #include "model/route/needs.h"
 
 namespace keel::agent {
 namespace {
 
 constexpr int undelivered_shown = 4;
+
+bool is_in_text(const memory::Hit& hit) {
+  return std::any_of(hit.contributions.begin(), hit.contributions.end(),
+                     [](const memory::Contribution& part) { return part.field == "body"; });
+}
 
 }  // namespace
 
@@ -75,6 +82,9 @@ void Turn::recall() {
     NotePage page{hit.page_id, hit.title, hit.snippet, false};
     if (const Result<memory::Page> whole = parts_.memory.get(hit.page_id)) {
       if (whole->body.size() <= limits::recall_page_bytes) page.text = whole->body;
+      // A day that was asked for as such, not by a word of it.
+      else if (whole->kind == "journal" && !is_in_text(hit))
+        page.text = memory::digest_of_day(whole->body, limits::day_digest_bytes);
       page.is_private = memory::has_tag(*whole, parts_.router.route().private_names);
     }
     page.text = shorten(page.text, limits::recall_page_bytes);
@@ -290,6 +300,7 @@ Result<int> Turn::make_pages() {
         const tool::Tool* tool = parts_.tools.find(call.name);
         return !call.is_error && tool != nullptr && tool->sink() == policy::Sink::memory_write;
       });
+  if (parts_.writes) TRY(note_exchange(remembered));
   if (remembered) return 0;
   int made = 0;
   for (memory::NewPage& page : memory::significant(row_.text, row_.id)) {
@@ -299,6 +310,24 @@ Result<int> Turn::make_pages() {
     ++made;
   }
   return made;
+}
+
+// What the scribe is to write down later (writing/scribe.h).
+Status Turn::note_exchange(bool remembered) {
+  const policy::Label label = window_.label();
+  memory::Exchange exchange;
+  exchange.turn = row_.id;
+  exchange.session = row_.conversation;
+  exchange.at_ms = row_.received_ms;
+  exchange.tainted = label.integrity >= policy::Integrity::paired;
+  exchange.extract = !remembered;
+  // As private as what was said in their company.
+  const std::vector<std::string>& names = parts_.router.route().private_names;
+  if (is_private_conversation())
+    exchange.tags = {row_.conversation};
+  else if (label.confidentiality == policy::Confidentiality::secret && !names.empty())
+    exchange.tags = {names.front()};
+  return memory::Ledger(parts_.database, parts_.clock).note(exchange);
 }
 
 Result<Json> Turn::give_up(const Error& error) {

@@ -77,7 +77,7 @@ Status Assembly::open_agent() {
   TRY(add_models(config_, *router_, *net_));
   agent_ = std::make_unique<agent::Agent>(agent::AgentParts{
       clock_, *database_, *memory_, *router_, *tools_, *net_, config_.agent_name, config_.folders,
-      /*compacts=*/true});
+      /*compacts=*/true, /*writes=*/true});
   return {};
 }
 

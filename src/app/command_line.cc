@@ -258,6 +258,16 @@ void add_memory_writing(CLI::App& group, Commands& commands) {
       ->type_name("NAME")
       ->allow_extra_args(false);
 
+  auto extract = std::make_shared<MemoryExtractArguments>();
+  command = commands.add(group, "extract",
+                         "Show what would be kept of a message, by rules and by the model",
+                         "keel memory extract \"The vet says Momo needs drops until spring.\"",
+                         [extract] { return memory_extract_command(*extract); });
+  command->add_option("text", extract->text, "A message; - reads one from each line of input")
+      ->required()
+      ->type_name("TEXT");
+  command->add_flag("--json", extract->json, "Print a JSON object a line, one for each message");
+
   auto forget = std::make_shared<std::string>();
   command =
       commands.add(group, "forget", "Remove a page and everything stored of it",

@@ -101,6 +101,11 @@ struct MemoryAliasArguments {
   double weight = 0.3;
   bool remove = false;
 };
+struct MemoryExtractArguments {
+  std::string text;  // "-": every line of standard input is a message
+  bool json = false;
+};
+int memory_extract_command(const MemoryExtractArguments& arguments);
 int memory_export_command(const MemoryExportArguments& arguments);
 int memory_import_command(const MemoryImportArguments& arguments);
 int memory_conflicts_command(const MemoryConflictsArguments& arguments);

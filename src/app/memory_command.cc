@@ -17,7 +17,7 @@ constexpr std::size_t shown_id = 14;  // enough of an id to name a page
 
 std::string page_line(const memory::Page& page) {
   return fmt::format("{}  {}  {:<10}  {}{}\n", page.id.substr(0, shown_id),
-                     iso_day(page.updated_ms), page.kind, page.pinned ? "[pinned] " : "",
+                     local_day(page.updated_ms), page.kind, page.pinned ? "[pinned] " : "",
                      printable(page.title, title_bytes));
 }
 

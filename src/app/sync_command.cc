@@ -79,7 +79,7 @@ void print_notion_conflicts(const std::vector<notion::ConflictRecord>& conflicts
     print(fmt::format(
         "  {} ({}) was changed here and in Notion on {}: revision {} stands, revision {} is the "
         "other text\n",
-        one.page_id, printable(one.title, 60), iso_day(one.at_ms), one.kept_rev, one.lost_rev));
+        one.page_id, printable(one.title, 60), local_day(one.at_ms), one.kept_rev, one.lost_rev));
 }
 
 void print_notion_status(const NotionState& state, const notion::MirrorStatus& status) {

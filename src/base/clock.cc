@@ -9,10 +9,21 @@
 namespace keel {
 namespace {
 
+std::time_t seconds_of(WallMs ms) {
+  return static_cast<std::time_t>(ms >= 0 ? ms / 1000 : (ms - 999) / 1000);
+}
+
 std::tm utc_parts(WallMs ms) {
-  const std::time_t seconds = static_cast<std::time_t>(ms >= 0 ? ms / 1000 : (ms - 999) / 1000);
+  const std::time_t seconds = seconds_of(ms);
   std::tm parts{};
   gmtime_r(&seconds, &parts);
+  return parts;
+}
+
+std::tm local_parts(WallMs ms) {
+  const std::time_t seconds = seconds_of(ms);
+  std::tm parts{};
+  localtime_r(&seconds, &parts);
   return parts;
 }
 
@@ -39,10 +50,17 @@ std::string iso_day(WallMs ms) {
 }
 
 std::string local_day(WallMs ms) {
-  const std::time_t seconds = static_cast<std::time_t>(ms >= 0 ? ms / 1000 : (ms - 999) / 1000);
-  std::tm t{};
-  localtime_r(&seconds, &t);
+  const std::tm t = local_parts(ms);
   return fmt::format("{:04}-{:02}-{:02}", t.tm_year + 1900, t.tm_mon + 1, t.tm_mday);
+}
+
+std::string local_minute(WallMs ms) {
+  const std::tm t = local_parts(ms);
+  return fmt::format("{:02}:{:02}", t.tm_hour, t.tm_min);
+}
+
+std::int64_t local_offset_s(WallMs ms) {
+  return local_parts(ms).tm_gmtoff;
 }
 
 std::string local_time_text(WallMs ms) {
@@ -51,9 +69,7 @@ std::string local_time_text(WallMs ms) {
   static constexpr std::array<const char*, 12> months = {
       "January", "February", "March",     "April",   "May",      "June",
       "July",    "August",   "September", "October", "November", "December"};
-  const std::time_t seconds = static_cast<std::time_t>(ms / 1000);
-  std::tm t{};
-  localtime_r(&seconds, &t);
+  const std::tm t = local_parts(ms);
   const long offset_minutes = t.tm_gmtoff / 60;
   return fmt::format("{}, {} {} {}, {:02}:{:02} (UTC{}{:02}:{:02})",
                      days[static_cast<std::size_t>(t.tm_wday)], t.tm_mday,

@@ -43,6 +43,10 @@ std::string iso_time(WallMs ms);
 std::string iso_day(WallMs ms);
 // "2026-11-22" in the machine's local zone: the owner's day.
 std::string local_day(WallMs ms);
+// "19:05", likewise.
+std::string local_minute(WallMs ms);
+// Seconds by which the machine's local zone is ahead of UTC at that time.
+std::int64_t local_offset_s(WallMs ms);
 // The machine's local zone: "Sunday, 22 November 2026, 19:05 (UTC+01:00)".
 std::string local_time_text(WallMs ms);
 

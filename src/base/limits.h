@@ -449,4 +449,27 @@ inline constexpr std::size_t power_text_bytes = 4096;  // of one file, or of pms
 inline constexpr auto power_age = 15s;                 // that one look is good for
 inline constexpr auto power_command_time = 2s;         // for pmset to answer
 
+// memory/writing, agent/writing
+inline constexpr std::size_t day_page_bytes = 12u << 10;  // then the day's next part begins
+inline constexpr std::size_t day_said_bytes = 400;        // of the owner's words in one entry
+inline constexpr std::size_t day_reply_bytes = 400;       // of the answer
+inline constexpr std::size_t day_digest_bytes = 600;      // of a whole day, put before the model
+inline constexpr std::size_t writing_batch = 200;         // exchanges taken up at once
+inline constexpr auto writing_quiet = 60s;  // of a conversation, before its day's page is written
+inline constexpr std::size_t writing_waiting = 12;  // exchanges that wait no longer for that
+inline constexpr auto extract_quiet = 20s;   // of every conversation, before a model is asked
+inline constexpr auto extract_pause = 5min;  // after it could not be
+inline constexpr int extract_attempts = 3;   // of one exchange
+inline constexpr std::size_t extract_said_bytes = 4u << 10;  // of the owner's words, shown to it
+inline constexpr std::size_t extract_words = 4;  // fewer say nothing that the rules do not see
+inline constexpr std::size_t extract_pages = 5;  // of one exchange
+inline constexpr int extract_tokens = 480;       // that the model may write
+inline constexpr std::size_t extract_text_bytes = 300;      // of what a page says in a line
+inline constexpr std::size_t extract_attribute_bytes = 64;  // of what is compared: its name, value
+
+// memory/foreign: exports that come packed
+inline constexpr std::size_t zip_entries = 200'000;
+inline constexpr std::size_t zip_name_bytes = 1024;
+inline constexpr std::uint64_t zip_directory_bytes = 64u << 20;
+
 }  // namespace keel::limits

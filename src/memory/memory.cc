@@ -28,7 +28,10 @@ using store::Connection;
 using store::Statement;
 
 std::vector<store::Migration> migrations() {
-  return {{"memory", 1, kSchema1}, {"memory", 2, kSchema2}, {"memory", 3, kSchema3}};
+  return {{"memory", 1, kSchema1},
+          {"memory", 2, kSchema2},
+          {"memory", 3, kSchema3},
+          {"memory", 4, kSchema4}};
 }
 
 bool has_tag(const Page& page, const std::vector<std::string>& tags) {
@@ -171,6 +174,11 @@ Result<std::string> Memory::forget(std::string_view id_or_prefix) {
       gone.page.id, gone.revisions, gone.segments, gone.audit_rows, gone.page.hash);
   if (!gone.revived.empty())
     receipt += fmt::format(" The page it had taken the place of, {}, counts again.", gone.revived);
+  if (!gone.quoted.empty())
+    receipt += fmt::format(
+        " The page of that day, {}, quotes the words too: change it with `keel memory edit`, or "
+        "forget it.",
+        gone.quoted);
   return receipt;
 }
 
@@ -311,6 +319,7 @@ Result<Retrieval> Memory::search(const Query& query) {
   const WallMs now = state_->clock.wall_ms();
   Query whole = query;
   if (whole.now_ms == 0) whole.now_ms = now;
+  if (!whole.zone_s) whole.zone_s = local_offset_s(whole.now_ms);
   TRY(state_->ready());
   Ranked ranked = TRY(state_->database.read(
       [&](Connection& connection) -> Result<Ranked> { return rank(connection, whole); }));

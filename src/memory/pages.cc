@@ -14,6 +14,7 @@
 #include "memory/revisions.h"
 #include "memory/text/sentences.h"
 #include "memory/text/statement.h"
+#include "memory/text/words.h"
 
 namespace keel::memory {
 namespace {
@@ -103,6 +104,28 @@ std::string normal_form(std::string_view text) {
   return end == std::string::npos ? out : out.substr(0, end + 1);
 }
 
+// Words only, case folded.
+std::string plain_words(const std::string& text) {
+  std::string out;
+  for (const Word& word : words_of(text, Use::query))
+    out += (out.empty() ? "" : " ") + word.surface;
+  return out;
+}
+
+// What a model named when the page was made of the owner's words (writing/extraction.h), as long as
+// the text still says it.
+Attribute noted_attribute(const Page& page) {
+  if (trust_of(page.origin) < trust_of("agent")) return {};
+  const std::string subject = plain_words(json_string_or(page.extra, "subject", ""));
+  const std::string attribute = plain_words(json_string_or(page.extra, "attribute", ""));
+  const std::string value = plain_words(json_string_or(page.extra, "value", ""));
+  const std::string text = plain_words(std::string(without_frame(page.body)));
+  if (subject.empty() || attribute.empty() || value.empty() ||
+      (" " + text + " ").find(" " + value + " ") == std::string::npos)
+    return {};
+  return {subject, attribute, value, text.ends_with(value)};
+}
+
 // Titles that only repeat the body do not make two pages different; titles that say more do. What
 // somebody said at some time is a record: the same words at another time are another record, and
 // what he says of himself is no attribute of the owner.
@@ -115,7 +138,10 @@ Meaning meaning_of(const Page& page) {
   if (record) text += fmt::format("\n{}\n{}\n{}", page.session, page.speaker, page.created_ms);
   meaning.norm = sha256_hex(text);
   if (page.kind != "persona" && !record) {
-    if (auto found = attribute_of(page.body)) meaning.attribute = std::move(*found);
+    if (auto found = attribute_of(page.body))
+      meaning.attribute = std::move(*found);
+    else
+      meaning.attribute = noted_attribute(page);
   }
   return meaning;
 }
@@ -263,7 +289,7 @@ Result<std::string> resolve_id(Connection& connection, std::string_view text) {
                 "Give more characters of the id.");
   if (const std::optional<WallMs> gone = TRY(forgotten_ms(connection, wanted)))
     return fail(Code::not_found,
-                fmt::format("The page {} was forgotten on {}.", wanted, iso_day(*gone)),
+                fmt::format("The page {} was forgotten on {}.", wanted, local_day(*gone)),
                 "What it said is no longer kept.");
   return fail(Code::not_found, fmt::format("There is no page '{}'.", shown), kHint);
 }
@@ -281,7 +307,7 @@ Status check_free(Connection& connection, const std::string& id) {
   if (const std::optional<WallMs> gone = TRY(forgotten_ms(connection, id)))
     return fail(Code::permission,
                 fmt::format("The page {} was forgotten on {} and does not come back by itself.", id,
-                            iso_day(*gone)),
+                            local_day(*gone)),
                 "Give the page no id if it is to be kept again.");
   return {};
 }
@@ -441,7 +467,7 @@ Result<Page> revise_page(Connection& connection, std::int64_t number, const Draf
   page.revision += 1;
   // Those of the place in which it was lend each other other words once it has left.
   std::vector<std::int64_t> to_index = {number};
-  if (page.session != old.session || page.created_ms != old.created_ms)
+  if (page.session != old.session || page.created_ms != old.created_ms || page.kind != old.kind)
     for (const std::int64_t other : TRY(neighbours_of(connection, number)))
       to_index.push_back(other);
   const Meaning meaning = meaning_of(page);
@@ -484,6 +510,12 @@ Result<Forgotten> forget_page(Connection& connection, std::string_view id_or_pre
     gone.audit_rows = connection.changes();
   }
   gone.revived = TRY(revive_previous(connection, gone.page));
+  {
+    Statement select = TRY(connection.prepare(
+        "SELECT e.page FROM exchange e JOIN page p ON p.id = e.page WHERE e.turn = ?1"));
+    select.bind(1, gone.page.source_turn);
+    if (TRY(select.step())) gone.quoted = select.text(0);
+  }
   TRY(change_corpus(connection, {1, -1, 0, 0}));
   TRY(index_pages(connection, neighbours));
   const std::int64_t seq = TRY(corpus_of(connection)).seq;

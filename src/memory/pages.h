@@ -44,6 +44,7 @@ struct Forgotten {
   std::int64_t segments = 0;
   std::int64_t audit_rows = 0;
   std::string revived;  // id of the page that is live again
+  std::string quoted;   // id of the page of a day that quotes the same turn
 };
 Result<Forgotten> forget_page(store::Connection& connection, std::string_view id_or_prefix,
                               WallMs now);

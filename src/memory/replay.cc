@@ -146,6 +146,7 @@ Result<Asked> asked(Connection& connection, const Retrieval& then) {
   out.query.trusted_only = json_bool_or(options, "trusted_only", then.trigger == "turn");
   out.query.min_share = json_number_or(options, "min_share", -1.0);
   out.query.now_ms = json_int_or(options, "now_ms", then.at_ms);
+  out.query.zone_s = json_int_or(options, "zone_s", 0);
   return out;
 }
 

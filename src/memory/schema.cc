@@ -222,4 +222,26 @@ CREATE TRIGGER alias_changed AFTER UPDATE ON alias BEGIN
 END;
 )sql";
 
+// An exchange is a turn that has ended: what of it is still to be written down (writing/ledger.h).
+const std::string_view kSchema4 = R"sql(
+CREATE TABLE exchange(
+  turn TEXT PRIMARY KEY,
+  session TEXT NOT NULL,
+  at_ms INTEGER NOT NULL,
+  day TEXT NOT NULL,
+  tainted INTEGER NOT NULL,
+  tags TEXT NOT NULL,
+  journal TEXT NOT NULL,
+  page TEXT NOT NULL DEFAULT '',
+  extraction TEXT NOT NULL,
+  attempts INTEGER NOT NULL DEFAULT 0,
+  pages INTEGER NOT NULL DEFAULT 0,
+  model TEXT NOT NULL DEFAULT '',
+  note TEXT NOT NULL DEFAULT '') WITHOUT ROWID;
+CREATE INDEX exchange_journal ON exchange(at_ms) WHERE journal = 'waiting';
+CREATE INDEX exchange_extraction ON exchange(at_ms) WHERE extraction = 'waiting';
+CREATE INDEX exchange_day ON exchange(session, day, at_ms);
+CREATE INDEX page_turn ON page(turn) WHERE turn <> '';
+)sql";
+
 }  // namespace keel::memory

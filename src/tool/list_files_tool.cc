@@ -32,7 +32,7 @@ Entry describe(int folder, const std::string& name) {
     return entry;
   }
   entry.folder = S_ISDIR(info.st_mode);
-  const std::string day = iso_day(static_cast<WallMs>(info.st_mtime) * 1000);
+  const std::string day = local_day(static_cast<WallMs>(info.st_mtime) * 1000);
   if (entry.folder) {
     entry.line = printable(name, 255) + "/";
   } else if (S_ISREG(info.st_mode)) {

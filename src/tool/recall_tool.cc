@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "memory/memory.h"
+#include "memory/writing/day_page.h"
 
 namespace keel::tool {
 namespace {
@@ -26,12 +27,19 @@ std::string terms_text(const memory::Retrieval& retrieval) {
   return words.empty() ? "none" : join(words, ", ");
 }
 
-std::string page_text(const memory::Page& page) {
+// What is shown of a long page: the day in a few lines, where it is one, and where the words stand.
+std::string body_text(const memory::Page& page, const memory::Hit& hit) {
+  if (page.kind != "journal" || page.body.size() <= limits::recall_tool_body_bytes)
+    return shorten(page.body, limits::recall_tool_body_bytes);
+  return memory::digest_of_day(page.body, limits::day_digest_bytes) + "\n\n" + hit.snippet;
+}
+
+std::string page_text(const memory::Page& page, const memory::Hit& hit) {
   std::string out = "[" + page.id.substr(0, kIdShown) + "] " + page.title + " (" + page.kind +
-                    ", " + iso_day(page.updated_ms);
+                    ", " + local_day(page.updated_ms);
   if (integrity_of(page.origin) >= policy::Integrity::paired) out += ", not from the owner";
   out += ")";
-  if (page.body != page.title) out += "\n" + shorten(page.body, limits::recall_tool_body_bytes);
+  if (page.body != page.title) out += "\n" + body_text(page, hit);
   return out;
 }
 
@@ -70,7 +78,7 @@ class RecallTool final : public Tool {
         }
         outcome.confidentiality = policy::Confidentiality::secret;
       }
-      outcome.text += (outcome.text.empty() ? "" : "\n\n") + page_text(*page);
+      outcome.text += (outcome.text.empty() ? "" : "\n\n") + page_text(*page, hit);
       outcome.integrity = std::max(outcome.integrity, integrity_of(page->origin));
       shown.push_back(page->id);
     }

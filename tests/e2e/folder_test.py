@@ -10,6 +10,7 @@ import signal
 import subprocess
 import time
 import unittest
+import zipfile
 
 from harness import KEEL, Home
 
@@ -94,6 +95,50 @@ class FolderTest(Home):
         self.note("MEMORY.md", "# Boat\n- Called Ariadne.\n")
         self.assertIn("OpenClaw", self.ok("memory", "import", str(self.notes)))
         self.assertTrue(self.found("Ariadne"))
+
+    def packed(self, name, entries, method=zipfile.ZIP_DEFLATED):
+        """An archive of (name, text)."""
+        path = self.home / name
+        with zipfile.ZipFile(path, "w", method) as archive:
+            for entry, text in entries:
+                archive.writestr(entry, text)
+        return path
+
+    def test_exports_are_read_as_they_come_packed(self):
+        chats = json.dumps(CHATS + [{"title": "Filler", "mapping": {}, "text": "x" * 300_000}])
+        archive = self.packed("export.zip", [("photo.png", "no text"), ("chat.html", "<p>"),
+                                             ("conversations.json", chats)])
+        self.assertIn("ChatGPT export", self.ok("memory", "import", str(archive), "--dry-run"))
+        self.assertEqual(self.json("memory", "import", str(archive))["added"], 2)
+        self.assertEqual(self.json("memory", "import", str(archive))["added"], 0)
+        inside = self.packed("notes.zip", [("notes/trip.md", "Lisbon was warm."),
+                                           ("notes/../../outside.md", "Never written."),
+                                           ("/absolute.md", "Nor this.")], zipfile.ZIP_STORED)
+        self.assertEqual(self.json("memory", "import", str(inside))["added"], 1)
+        self.assertEqual(self.found("lisbon")[0]["title"], "trip")
+        self.assertEqual(self.found("never written") + self.found("absolute"), [])
+
+    def test_archives_that_are_damaged_are_refused(self):
+        whole = self.packed("whole.zip", [("a.md", "The tide is high. " * 5000),
+                                          ("b.md", "Short.")]).read_bytes()
+        bad = self.home / "bad.zip"
+        for cut in [*range(0, len(whole), 9), len(whole) - 1]:
+            bad.write_bytes(whole[:cut])
+            self.fails(1, "memory", "import", str(bad))
+        for at in range(0, len(whole), 9):
+            turned = bytearray(whole)
+            turned[at] ^= 0x55
+            bad.write_bytes(bytes(turned))
+            done = self.keel("memory", "import", str(bad), "--dry-run")
+            self.assertIn(done.returncode, (0, 1), done.stderr)
+        bad.write_bytes(b"PK\x03\x04 no archive at all")
+        self.assertIn("damaged", self.fails(1, "memory", "import", str(bad)))
+        bad.write_text("plain words")
+        self.assertIn("not a zip archive", self.fails(1, "memory", "import", str(bad)))
+        # It says that little comes out of it.
+        lie = whole.replace((90_000).to_bytes(4, "little"), (9).to_bytes(4, "little"))
+        bad.write_bytes(lie)
+        self.assertIn("cannot be unpacked", self.fails(1, "memory", "import", str(bad)))
 
     def test_history_pins_and_words_of_the_owner(self):
         page = self.json("memory", "add", "The boat needs paint.")

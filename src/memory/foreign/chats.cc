@@ -164,7 +164,7 @@ std::vector<NewPage> turns_of(const Json& conversation, Chats kind,
     page.speaker = turn.speaker;
     page.session = service + ":" + id;
     page.created_ms = turn.at_ms;
-    page.day = iso_day(turn.at_ms);
+    page.day = local_day(turn.at_ms);
     page.author_model = turn.model;
     page.source_uri = service + ":" + id + "/" + turn.id;
     page.id = ulid_from(page.source_uri + (turn.id.empty() ? page.body : ""), turn.at_ms);

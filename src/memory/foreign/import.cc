@@ -1,14 +1,20 @@
 #include "memory/foreign/import.h"
 
+#include <stdlib.h>
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
+#include <utility>
 #include <vector>
 
+#include "base/limits.h"
 #include "base/text.h"
 #include "memory/foreign/chats.h"
 #include "memory/foreign/workspaces.h"
+#include "memory/foreign/zip.h"
+#include "rt/file.h"
 
 namespace keel::memory {
 namespace {
@@ -44,9 +50,70 @@ Status import_file(const std::string& path, Intake& intake, ImportReport& report
     return import_chats(path, name, kind, intake, report);
   }
   return fail(Code::unsupported, path + " is nothing that keel can import.",
-              lower.ends_with(".zip") ? "Unpack it and name the folder."
-                                      : "A Markdown file, conversations.json of ChatGPT or Claude, "
-                                        "or a folder will do.");
+              "A Markdown file, conversations.json of ChatGPT or Claude, their zip archive, or a "
+              "folder will do.");
+}
+
+// A folder that goes away with this.
+class Unpacked {
+ public:
+  static Result<Unpacked> create() {
+    Unpacked made;
+    made.path_ = (fs::temp_directory_path() / "keel-import-XXXXXX").string();
+    if (::mkdtemp(made.path_.data()) == nullptr)
+      return tl::unexpected<Error>(rt::errno_error(errno, "could not make a temporary folder"));
+    return made;
+  }
+  Unpacked(Unpacked&& other) noexcept : path_(std::exchange(other.path_, {})) {}
+  Unpacked& operator=(Unpacked&&) = delete;
+  ~Unpacked() {
+    std::error_code ignored;
+    if (!path_.empty()) fs::remove_all(path_, ignored);
+  }
+  const std::string& path() const { return path_; }
+  // The folder that everything lies in, where the archive was made of a folder.
+  std::string root() const {
+    std::vector<fs::path> inside;
+    std::error_code code;
+    for (fs::directory_iterator entry(path_, code), end; !code && entry != end;
+         entry.increment(code))
+      inside.push_back(entry->path());
+    return inside.size() == 1 && fs::is_directory(inside[0], code) ? inside[0].string() : path_;
+  }
+
+ private:
+  Unpacked() = default;
+  std::string path_;
+};
+
+// Pictures and the like stay where they are.
+bool is_text_file(const std::string& name) {
+  const std::string lower = ascii_lower(name);
+  return lower.ends_with(".json") || lower.ends_with(".jsonl") || lower.ends_with(".md") ||
+         lower.ends_with(".markdown");
+}
+
+Result<Unpacked> unpack(const std::string& path) {
+  const Zip zip = TRY(Zip::open(path));
+  Unpacked folder = TRY(Unpacked::create());
+  std::uint64_t bytes = 0;
+  for (const Zip::Entry& entry : zip.entries()) {
+    if (entry.is_folder() || !entry.is_safe() || !is_text_file(entry.name)) continue;
+    bytes += entry.bytes;
+    if (bytes > limits::foreign_file_bytes || entry.bytes > limits::foreign_file_bytes)
+      return fail(Code::limit,
+                  path + " unpacks to more than " + bytes_text(limits::foreign_file_bytes) + ".",
+                  "Unpack it and name the folder.");
+    const fs::path to = fs::path(folder.path()) / entry.name;
+    std::error_code code;
+    fs::create_directories(to.parent_path(), code);
+    if (code)
+      return tl::unexpected<Error>(
+          rt::errno_error(code.value(), "could not make the folder of " + printable(entry.name)));
+    // The same name twice: the first one counts.
+    if (!fs::exists(to, code)) TRY(zip.unpack(entry, to.string()));
+  }
+  return folder;
 }
 
 }  // namespace
@@ -57,6 +124,10 @@ Status import_path(Memory& memory, store::Database& database, const std::string&
   struct stat info{};
   if (::stat(path.c_str(), &info) != 0)
     return fail(Code::not_found, "There is no " + path + ".", "Name a folder or a file.");
+  if (S_ISREG(info.st_mode) && ascii_lower(path).ends_with(".zip")) {
+    const Unpacked folder = TRY(unpack(path));
+    return import_path(memory, database, folder.root(), options, restore, report);
+  }
   Intake intake(memory, options, report);
   if (!S_ISDIR(info.st_mode)) return import_file(path, intake, report);
   std::string root = path;

@@ -29,7 +29,8 @@ Result<std::int64_t> write_head(Connection& connection, const Ranked& ranked,
   const Json options{{"limit", ranked.query.limit},
                      {"trusted_only", ranked.query.trusted_only},
                      {"min_share", ranked.query.min_share},
-                     {"now_ms", ranked.query.now_ms}};
+                     {"now_ms", ranked.query.now_ms},
+                     {"zone_s", ranked.query.zone_s.value_or(0)}};
   insert.bind(16, dump_json(options));
   insert.bind(1, r.id).bind(2, r.at_ms).bind(3, session).bind(4, r.turn).bind(5, r.trigger);
   insert.bind(6, r.query).bind(7, kRanker).bind(8, sha256_hex(ranker_parameters()));

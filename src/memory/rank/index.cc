@@ -75,53 +75,59 @@ bool repeats(std::string_view title, std::string_view body) {
   return fold_case(body.substr(0, 2 * limits::memory_title_bytes)).starts_with(trim(shown));
 }
 
-struct PageText {
-  std::string title, body, session, gist, speaker, day, aliases, tags;
-  std::int64_t rev = 0;
+// Where a page stands among those of its session.
+struct Place {
+  std::string session;
   WallMs created_ms = 0;
+  bool journal = false;
+};
+
+struct PageText {
+  Place place;
+  std::string title, body, gist, speaker, day, aliases, tags;
+  std::int64_t rev = 0;
   bool distrusted = false;
 };
 
 Result<PageText> text_of(Connection& connection, std::int64_t number) {
   Statement select = TRY(connection.prepare(
       "SELECT title, body, session, gist, speaker, day, aliases, (SELECT group_concat(tag, ' ') "
-      "FROM tag WHERE tag.page = page.number), rev, created_ms, origin IN ('untrusted', 'import') "
-      "FROM page WHERE number = ?1"));
+      "FROM tag WHERE tag.page = page.number), rev, created_ms, origin IN ('untrusted', 'import'), "
+      "kind = 'journal' FROM page WHERE number = ?1"));
   select.bind(1, number);
   if (!TRY(select.step())) return fail(Code::internal, "A page to be indexed is not there.");
-  PageText page{select.text(0),
-                select.text(1),
-                select.text(2),
-                select.text(3),
-                select.text(4),
-                select.text(5),
-                {},
-                select.text(7)};
+  PageText page;
+  page.place = {select.text(2), select.integer(9), select.integer(11) != 0};
+  page.title = select.text(0);
+  page.body = select.text(1);
+  page.gist = select.text(3);
+  page.speaker = select.text(4);
+  page.day = select.text(5);
   page.aliases = join(json_texts(parse_json(select.text(6), "aliases").value_or(Json())), " ");
+  page.tags = select.text(7);
   page.rev = select.integer(8);
-  page.created_ms = select.integer(9);
   page.distrusted = select.integer(10) != 0;
   return page;
 }
 
 // With kReach as it stands: a LIMIT that is bound makes SQLite prepare the statement anew each
-// time.
+// time. Days of a journal are each other's neighbours: a page that grows all day long would have
+// those beside it indexed anew each time, and lend them words of other matters.
 static_assert(kReach == 2);
 constexpr std::string_view kBefore =
     "SELECT number FROM page WHERE session = ?1 AND session <> '' AND (created_ms, number) < "
-    "(?2, ?3) ORDER BY created_ms DESC, number DESC LIMIT 2";
+    "(?2, ?3) AND (kind = 'journal') = ?4 ORDER BY created_ms DESC, number DESC LIMIT 2";
 constexpr std::string_view kAfter =
     "SELECT number FROM page WHERE session = ?1 AND session <> '' AND (created_ms, number) > "
-    "(?2, ?3) ORDER BY created_ms, number LIMIT 2";
+    "(?2, ?3) AND (kind = 'journal') = ?4 ORDER BY created_ms, number LIMIT 2";
 
 // The nearest first.
 Result<std::vector<std::int64_t>> beside(Connection& connection, std::string_view sql,
-                                         std::string_view session, WallMs created_ms,
-                                         std::int64_t number) {
+                                         const Place& at, std::int64_t number) {
   std::vector<std::int64_t> found;
-  if (session.empty()) return found;
+  if (at.session.empty()) return found;
   Statement select = TRY(connection.prepare(sql));
-  select.bind(1, session).bind(2, created_ms).bind(3, number);
+  select.bind(1, at.session).bind(2, at.created_ms).bind(3, number).bind(4, at.journal);
   while (TRY(select.step())) found.push_back(select.integer(0));
   return found;
 }
@@ -183,8 +189,7 @@ Status Indexer::lend(const PageText& page, std::int64_t number) {
   held_.clear();
   row_.clear();
   std::vector<const Piece*> before;
-  for (const std::int64_t other :
-       TRY(beside(connection_, kBefore, page.session, page.created_ms, number))) {
+  for (const std::int64_t other : TRY(beside(connection_, kBefore, page.place, number))) {
     held_.push_back(TRY(pieces(other)));
     for (auto it = held_.back()->rbegin(); it != held_.back()->rend() && before.size() < kReach;
          ++it)
@@ -195,8 +200,7 @@ Status Indexer::lend(const PageText& page, std::int64_t number) {
   held_.push_back(TRY(pieces(number)));
   for (const Piece& piece : *held_.back()) row_.push_back(&piece);
   std::size_t after = 0;
-  for (const std::int64_t other :
-       TRY(beside(connection_, kAfter, page.session, page.created_ms, number))) {
+  for (const std::int64_t other : TRY(beside(connection_, kAfter, page.place, number))) {
     held_.push_back(TRY(pieces(other)));
     for (auto it = held_.back()->begin(); it != held_.back()->end() && after < kReach;
          ++it, ++after)
@@ -355,18 +359,16 @@ Result<std::int64_t> unindex_page(Connection& connection, std::int64_t number) {
 }
 
 Result<std::vector<std::int64_t>> neighbours_of(Connection& connection, std::int64_t number) {
-  std::string session;
-  WallMs created_ms = 0;
+  Place place;
   {
-    Statement select =
-        TRY(connection.prepare("SELECT session, created_ms FROM page WHERE number = ?1"));
+    Statement select = TRY(connection.prepare(
+        "SELECT session, created_ms, kind = 'journal' FROM page WHERE number = ?1"));
     select.bind(1, number);
     if (!TRY(select.step())) return fail(Code::internal, "A page to be indexed is not there.");
-    session = select.text(0);
-    created_ms = select.integer(1);
+    place = {select.text(0), select.integer(1), select.integer(2) != 0};
   }
-  std::vector<std::int64_t> found = TRY(beside(connection, kBefore, session, created_ms, number));
-  for (const std::int64_t other : TRY(beside(connection, kAfter, session, created_ms, number)))
+  std::vector<std::int64_t> found = TRY(beside(connection, kBefore, place, number));
+  for (const std::int64_t other : TRY(beside(connection, kAfter, place, number)))
     found.push_back(other);
   return found;
 }

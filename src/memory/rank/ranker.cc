@@ -14,6 +14,7 @@
 #include "memory/rank/query.h"
 #include "memory/rank/relevance.h"
 #include "memory/rank/scan.h"
+#include "memory/text/sentences.h"
 #include "memory/text/words.h"
 
 namespace keel::memory {
@@ -119,10 +120,14 @@ void Search::add_sessions(std::vector<Candidate>& all) const {
     double first = 0.0, second = 0.0;
     std::int64_t segment = 0;
   };
-  std::unordered_map<std::string_view, Best> sessions;
+  // Days of a journal have a session of their own in this: they hold a little of everything.
+  std::unordered_map<std::string_view, Best> pages, journals;
+  const auto sessions = [&](const Candidate& one) -> std::unordered_map<std::string_view, Best>& {
+    return one.page.kind == "journal" ? journals : pages;
+  };
   for (const Candidate& one : all) {
     if (one.page.session.empty()) continue;
-    Best& best = sessions[one.page.session];
+    Best& best = sessions(one)[one.page.session];
     if (one.found.own > best.first) {
       best.second = best.first;
       best.first = one.found.own;
@@ -133,7 +138,7 @@ void Search::add_sessions(std::vector<Candidate>& all) const {
   }
   for (Candidate& one : all) {
     if (one.page.session.empty()) continue;
-    const Best& best = sessions[one.page.session];
+    const Best& best = sessions(one)[one.page.session];
     one.session = kSessionBoost * (best.segment == one.found.segment ? best.second : best.first);
   }
 }
@@ -181,8 +186,7 @@ Result<Hit> Search::hit_of(const Candidate& one, WordCounts& words) {
     const Counts* tf = counts_of(words, term.stem);
     if (tf == nullptr) continue;
     const double all = weighted_tf(*tf);
-    const double value =
-        term.weight * term.idf * saturation.value(all, static_cast<double>(select.integer(1)));
+    const double value = term.weight * term.idf * saturation.value(all, select.integer(1));
     for (std::size_t f = 0; f < kFields; ++f) {
       if ((*tf)[f] == 0) continue;
       const double part = value * (kFieldWeights[f] * (*tf)[f] / all);
@@ -200,8 +204,9 @@ Status Search::fill(std::vector<Candidate>& best, Retrieval& out) {
   const auto limit = static_cast<std::size_t>(std::clamp(query_.limit, 1, limits::memory_hits));
   const std::size_t most = limit + (min_share_ > 0.0 ? kSpare : 0);
   if (best.size() > most) best.resize(most);
-  const std::string today = query_.now_ms > 0 ? iso_day(query_.now_ms) : std::string();
-  const Relevance relevance(terms_.terms, corpus_.pages, min_share_, today);
+  const std::string today = query_.now_ms > 0 ? iso_day(query_.local_ms()) : std::string();
+  const Relevance relevance(terms_.terms, corpus_.pages, min_share_, today,
+                            asks_what_was_said(query_.text));
   for (const Candidate& one : best) {
     WordCounts words;
     Hit hit = TRY(hit_of(one, words));
@@ -231,7 +236,7 @@ Status Search::fill(std::vector<Candidate>& best, Retrieval& out) {
 
 Result<Ranked> Search::run() {
   corpus_ = TRY(corpus_of(connection_));
-  terms_ = TRY(terms_of(connection_, query_.text, min_share_ > 0.0, query_.now_ms));
+  terms_ = TRY(terms_of(connection_, query_.text, min_share_ > 0.0, query_.local_ms()));
   scan_ = TRY(scan(connection_, terms_.terms, corpus_, query_.trusted_only));
   std::vector<Candidate> best = TRY(candidates());
 

@@ -35,14 +35,25 @@ const Counts* counts_of(const WordCounts& words, std::string_view stem) {
 }
 
 Relevance::Relevance(const std::vector<Term>& terms, std::int64_t pages, double min_share,
-                     std::string_view today)
-    : terms_(terms), min_share_(min_share), today_(today) {
+                     std::string_view today, bool asks_of_talk)
+    : terms_(terms), min_share_(min_share), today_(today), asks_of_talk_(asks_of_talk) {
   for (const Term& term : terms_) {
     const double mass = idf_of(pages + kSteadyPages, std::max<std::int64_t>(term.df, 1));
     mass_.push_back(!is_asked(term)                        ? 0.0
                     : term.word_class == WordClass::strong ? mass
                                                            : mass * kWeakMass);
   }
+}
+
+// keel's own record of a day quotes questions and answers. An answer that leaned on those would be
+// evidence for the next one; so they come by themselves only to a question about that day or about
+// what was said.
+bool Relevance::wants_journal(const WordCounts& segment) const {
+  if (asks_of_talk_) return true;
+  return std::any_of(terms_.begin(), terms_.end(), [&](const Term& term) {
+    const Counts* tf = counts_of(segment, term.stem);
+    return term.source == Term::Source::date && tf != nullptr && (*tf)[kDay] > 0;
+  });
 }
 
 // Whether the weak words found are what the page is about: at least half of its title, all of it
@@ -68,7 +79,10 @@ bool Relevance::about(const std::vector<bool>& found, const std::string& title) 
 std::string Relevance::why_not(const PageRow& page, const WordCounts& segment) const {
   if (page.state == "superseded") return "a newer page has another value";
   if (is_over(page.valid_to, today_)) return fmt::format("it was valid until {}", page.valid_to);
-  if (page.question) return "it is a question, not evidence";
+  const bool own_journal = page.kind == "journal" && page.origin == "agent";
+  if (own_journal && !wants_journal(segment))
+    return "a record of what was said that day; the question names no day and no conversation";
+  if (page.question && !own_journal) return "it is a question, not evidence";
   if (page.kind == "persona" || (page.kind == "preference" && page.pinned))
     return "it is part of the identity already";
   // Which words of the question it holds itself, as they are or in another form.

@@ -28,19 +28,22 @@ struct PageRow {
 
 class Relevance {
  public:
-  // `pages` is how many there are; `today` an ISO day, or empty.
+  // `pages` is how many there are; `today` an ISO day, or empty; `asks_of_talk` whether the
+  // question is about what was said (asks_what_was_said()).
   Relevance(const std::vector<Term>& terms, std::int64_t pages, double min_share,
-            std::string_view today);
+            std::string_view today, bool asks_of_talk);
   // Why the page is held back; empty if it is not.
   std::string why_not(const PageRow& page, const WordCounts& segment) const;
 
  private:
+  bool wants_journal(const WordCounts& segment) const;
   bool about(const std::vector<bool>& found, const std::string& title) const;
 
   const std::vector<Term>& terms_;
   std::vector<double> mass_;  // of each term; 0 for those that are no measure
   double min_share_;
   std::string today_;
+  bool asks_of_talk_;
 };
 
 }  // namespace keel::memory

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -69,6 +70,10 @@ struct Query {
   double min_share = -1.0;
   std::string session;  // the conversation that asks
   WallMs now_ms = 0;    // what "yesterday" is taken from; search() takes its clock where it is 0
+  // Seconds by which the owner's clock is ahead of UTC; search() takes the machine's zone.
+  std::optional<std::int64_t> zone_s;
+  // The owner's clock, read as if it were UTC; 0 where there is no time.
+  WallMs local_ms() const { return now_ms > 0 ? now_ms + 1000 * zone_s.value_or(0) : 0; }
 };
 
 }  // namespace keel::memory

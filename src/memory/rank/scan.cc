@@ -18,8 +18,6 @@ using store::Statement;
 
 constexpr double kK1 = 1.2;
 constexpr double kB = 0.75;
-constexpr std::size_t kLongList =
-    64u << 10;  // bytes, from which on it pays to look whether it is needed
 
 // One segment's sum. Ordered by key, which is the segment's id.
 struct Sum {
@@ -84,52 +82,99 @@ Result<std::vector<Listed>> read_lists(Connection& connection, std::vector<Term>
   return lists;
 }
 
+tl::unexpected<Error> damaged(const Term& term) {
+  return fail(Code::corrupt,
+              fmt::format("The memory's index of the word '{}' is damaged.", term.stem),
+              "Run `keel doctor`.");
+}
+
+std::int64_t key_of(const Posting& posting) {
+  return posting.page * kSegmentsPerPage + posting.seq;
+}
+
 // Adds sorted lists to sorted sums.
 class Sums {
  public:
   explicit Sums(const Saturation& saturation) : saturation_(saturation) {}
 
-  // With `only_known` a segment that has no sum yet gets none.
-  Status add(const Term& term, const Listed& list, bool only_known) {
+  Status add(const Term& term, const Listed& list) {
     fresh_.clear();
     const auto take = [&](const Posting& posting) {
-      fresh_.push_back(
-          {posting.page * kSegmentsPerPage + posting.seq,
-           term.weight * term.idf *
-               saturation_.value(weighted_tf(posting.tf), static_cast<double>(posting.tokens)),
-           posting.distrusted, posting.tf[kSpeaker] > 0 && term.source == Term::Source::literal,
-           posting.tf[kTags] > 0 && term.source == Term::Source::literal});
+      fresh_.push_back({key_of(posting), value(term, posting), posting.distrusted,
+                        is_speaker(term, posting), is_tag(term, posting)});
     };
     for (const PackedList::Piece& piece : list.packed.pieces) {
       PostingReader reader(piece.data, piece.first);
       Posting posting;
       while (reader.next(posting)) take(posting);
-      if (reader.broken())
-        return fail(Code::corrupt,
-                    fmt::format("The memory's index of the word '{}' is damaged.", term.stem),
-                    "Run `keel doctor`.");
+      if (reader.broken()) return damaged(term);
     }
     const auto packed = static_cast<std::ptrdiff_t>(fresh_.size());
     for (const Posting& posting : list.waiting) take(posting);
     std::inplace_merge(fresh_.begin(), fresh_.begin() + packed, fresh_.end(),
                        [](const Sum& a, const Sum& b) { return a.key < b.key; });
-    merge(only_known);
+    merge();
     return {};
+  }
+
+  // Only to segments that have a sum already; pieces of the list without any are not read.
+  Status add_to_known(const Term& term, const Listed& list) {
+    auto at = sums_.begin();
+    const std::vector<PackedList::Piece>& pieces = list.packed.pieces;
+    for (std::size_t i = 0; i < pieces.size() && at != sums_.end(); ++i) {
+      const std::int64_t from = pieces[i].first * kSegmentsPerPage;
+      at = std::lower_bound(at, sums_.end(), from,
+                            [](const Sum& sum, std::int64_t key) { return sum.key < key; });
+      if (at == sums_.end()) break;
+      if (i + 1 < pieces.size() && at->key >= pieces[i + 1].first * kSegmentsPerPage) continue;
+      PostingReader reader(pieces[i].data, pieces[i].first);
+      Posting posting;
+      while (at != sums_.end() && reader.next(posting)) raise(term, posting, at);
+      if (reader.broken()) return damaged(term);
+    }
+    at = sums_.begin();
+    for (const Posting& posting : list.waiting) raise(term, posting, at);
+    return {};
+  }
+
+  // Takes out what has less than `least`, but for what is not trusted and named for that.
+  void drop_below(double least, bool keep_distrusted) {
+    std::erase_if(sums_, [&](const Sum& sum) {
+      return sum.own < least && !(keep_distrusted && sum.distrusted);
+    });
   }
   const std::vector<Sum>& sums() const { return sums_; }
 
  private:
-  void merge(bool only_known) {
+  double value(const Term& term, const Posting& posting) const {
+    return term.weight * term.idf * saturation_.value(weighted_tf(posting.tf), posting.tokens);
+  }
+  static bool is_speaker(const Term& term, const Posting& posting) {
+    return posting.tf[kSpeaker] > 0 && term.source == Term::Source::literal;
+  }
+  static bool is_tag(const Term& term, const Posting& posting) {
+    return posting.tf[kTags] > 0 && term.source == Term::Source::literal;
+  }
+
+  void raise(const Term& term, const Posting& posting, std::vector<Sum>::iterator& at) {
+    const std::int64_t key = key_of(posting);
+    while (at != sums_.end() && at->key < key) ++at;
+    if (at == sums_.end() || at->key != key) return;
+    at->own += value(term, posting);
+    at->speaker = at->speaker || is_speaker(term, posting);
+    at->tag = at->tag || is_tag(term, posting);
+  }
+
+  void merge() {
     merged_.clear();
-    merged_.reserve(sums_.size() + (only_known ? 0 : fresh_.size()));
+    merged_.reserve(sums_.size() + fresh_.size());
     auto a = sums_.begin();
     auto b = fresh_.begin();
-    while (a != sums_.end() || b != fresh_.end()) {
-      if (b == fresh_.end() || (a != sums_.end() && a->key < b->key)) {
+    while (a != sums_.end() && b != fresh_.end()) {
+      if (a->key < b->key) {
         merged_.push_back(*a++);
-      } else if (a == sums_.end() || b->key < a->key) {
-        if (!only_known) merged_.push_back(*b);
-        ++b;
+      } else if (b->key < a->key) {
+        merged_.push_back(*b++);
       } else {
         merged_.push_back(
             {a->key, a->own + b->own, a->distrusted, a->speaker || b->speaker, a->tag || b->tag});
@@ -137,6 +182,8 @@ class Sums {
         ++b;
       }
     }
+    merged_.insert(merged_.end(), a, sums_.end());
+    merged_.insert(merged_.end(), b, fresh_.end());
     sums_.swap(merged_);
   }
 
@@ -194,14 +241,24 @@ double weighted_tf(const Counts& tf) {
 
 Saturation::Saturation(const Corpus& corpus)
     : average_(static_cast<double>(std::max<std::int64_t>(corpus.tokens, 1)) /
-               static_cast<double>(std::max<std::int64_t>(corpus.segments, 1))) {}
+               static_cast<double>(std::max<std::int64_t>(corpus.segments, 1))) {
+  for (std::size_t i = 0; i < lengths_.size(); ++i)
+    lengths_[i] = length(static_cast<std::int64_t>(i));
+}
 
-double Saturation::value(double weighted, double tokens) const {
-  return weighted * (kK1 + 1.0) / (weighted + kK1 * (1.0 - kB + kB * tokens / average_));
+double Saturation::length(std::int64_t tokens) const {
+  return kK1 * (1.0 - kB + kB * static_cast<double>(tokens) / average_);
+}
+
+double Saturation::value(double weighted, std::int64_t tokens) const {
+  const double of_length = tokens >= 0 && tokens < std::ssize(lengths_)
+                               ? lengths_[static_cast<std::size_t>(tokens)]
+                               : length(tokens);
+  return weighted * (kK1 + 1.0) / (weighted + of_length);
 }
 
 Result<Scan> scan(Connection& connection, std::vector<Term>& terms, const Corpus& corpus,
-                  bool trusted_only) {
+                  bool trusted_only, std::size_t long_list) {
   std::vector<Listed> lists = TRY(read_lists(connection, terms, corpus));
   const Saturation saturation(corpus);
   Sums sums(saturation);
@@ -213,15 +270,22 @@ Result<Scan> scan(Connection& connection, std::vector<Term>& terms, const Corpus
     return late_a != late_b ? late_b : a.bytes < b.bytes;
   });
   // What all lists from here on can give one segment. Where that is less than what the last page
-  // to be kept has already, no new segment can come among the best.
+  // to be kept has already, no new segment can come among the best, nor can one that lacks more
+  // than that.
   double to_come = 0.0;
   for (const Term& term : terms) to_come += term.weight * term.idf * (kK1 + 1.0);
   bool only_known = false;
   for (const Listed& list : lists) {
     const Term& term = terms[list.term];
-    if (!only_known && list.bytes > kLongList)
-      only_known = to_come + 1e-9 < sum_to_beat(sums.sums(), trusted_only);
-    TRY(sums.add(term, list, only_known || term.source == Term::Source::when));
+    if (list.bytes > long_list) {
+      const double least = sum_to_beat(sums.sums(), trusted_only) - to_come - 1e-9;
+      only_known = only_known || least > 0.0;
+      if (least > 0.0) sums.drop_below(least, trusted_only);
+    }
+    if (only_known || term.source == Term::Source::when)
+      TRY(sums.add_to_known(term, list));
+    else
+      TRY(sums.add(term, list));
     to_come -= term.weight * term.idf * (kK1 + 1.0);
   }
 

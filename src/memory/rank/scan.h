@@ -24,10 +24,12 @@ double weighted_tf(const Counts& tf);
 class Saturation {
  public:
   explicit Saturation(const Corpus& corpus);
-  double value(double weighted, double tokens) const;
+  double value(double weighted, std::int64_t tokens) const;
 
  private:
+  double length(std::int64_t tokens) const;
   double average_;
+  std::array<double, 512> lengths_;  // of so many tokens, worked out once
 };
 
 struct Found {
@@ -44,8 +46,11 @@ struct Scan {
       refused;  // those of the best that are not trusted, where only trusted are asked
   std::int64_t candidates = 0;  // segments with at least one term
 };
-// Fills df and idf of the terms and takes out forms that are in no page.
+// Bytes of a list, from which on it pays to look whether all of it is needed.
+inline constexpr std::size_t kLongList = 64u << 10;
+// Fills df and idf of the terms and takes out forms that are in no page. `long_list` is for tests:
+// what is found does not depend on it.
 Result<Scan> scan(store::Connection& connection, std::vector<Term>& terms, const Corpus& corpus,
-                  bool trusted_only);
+                  bool trusted_only, std::size_t long_list = kLongList);
 
 }  // namespace keel::memory

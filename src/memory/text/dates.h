@@ -20,8 +20,8 @@ std::optional<std::string> day_of(std::string_view text);
 // "2023-05-08", which no word of a text can be. Empty for an empty day.
 std::vector<std::string> day_tokens(std::string_view day);
 // The days a question names, as tokens of the index: "on 8 May 2023", "last May", "yesterday",
-// "three days ago", "last week". What is relative is so to `now`, and is nothing where it is 0. In
-// UTC.
+// "three days ago", "last week". What is relative is so to `now`, the asker's own clock read as if
+// it were UTC, and is nothing where that is 0.
 std::vector<std::string> days_asked(std::string_view question, WallMs now);
 // Whether it asks for a time ("when", "what year", "wann").
 bool asks_when(std::string_view question);

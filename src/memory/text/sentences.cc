@@ -122,6 +122,32 @@ bool is_auxiliary(std::string_view word) {
 
 }  // namespace
 
+bool asks_what_was_said(std::string_view question) {
+  constexpr std::size_t kReach = 3;  // words between who spoke and the verb
+  const std::vector<Word> words = words_of(question.substr(0, 1024), Use::query);
+  const auto word = [&](std::size_t i) {
+    return i < words.size() ? std::string_view(words[i].surface) : std::string_view();
+  };
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (one_of(word(i), {"conversation", "conversations", "gesprach", "gesprache"})) return true;
+    if (!one_of(word(i), {"we", "you", "i", "wir", "du", "ich"})) continue;
+    // "Can you tell me" and "I ask you" are about now, "did I tell you" is not.
+    const bool did = i > 0 && word(i - 1) == "did";
+    for (std::size_t j = i + 1; j <= i + kReach; ++j) {
+      if (one_of(word(j),
+                 {"talked",    "spoke",       "spoken",     "discussed", "said",      "told",
+                  "mentioned", "recommended", "suggested",  "asked",     "answered",  "agreed",
+                  "gesagt",    "gesprochen",  "besprochen", "erzahlt",   "empfohlen", "gefragt",
+                  "erwahnt",   "geantwortet", "geredet"}))
+        return true;
+      if (did && one_of(word(j), {"talk", "speak", "discuss", "say", "tell", "mention", "recommend",
+                                  "suggest", "ask", "answer", "agree"}))
+        return true;
+    }
+  }
+  return false;
+}
+
 std::string said_by_owner(std::string_view sentence) {
   return std::string(kFrame) + std::string(trim(sentence)) + "\"";
 }

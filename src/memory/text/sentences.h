@@ -16,6 +16,10 @@ bool asks(std::string_view sentence);
 // True if the text holds nothing but questions: it cannot be evidence for anything.
 bool is_question(std::string_view text);
 
+// Whether it asks about an earlier conversation: "what did we talk about", "did I tell you",
+// "you recommended".
+bool asks_what_was_said(std::string_view question);
+
 // The form in which the owner's words are kept: The owner said: "...".
 std::string said_by_owner(std::string_view sentence);
 // The other way round; text without the frame comes back as it is.

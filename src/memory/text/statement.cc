@@ -364,6 +364,22 @@ std::optional<Attribute> attribute_of(std::string_view text) {
   return std::nullopt;
 }
 
+bool is_text_work(std::string_view owner_text) {
+  const std::string clean = to_valid_utf8(utf8_prefix(owner_text, limits::memory_query_bytes));
+  const std::vector<std::string_view> sentences = sentences_of(clean);
+  if (sentences.empty()) return false;
+  Line line(sentences.front());
+  skip_lead_ins(line);
+  return kTextWork.contains(line.at(0));
+}
+
+std::string content_of_sentence(std::string_view sentence) {
+  Line line(sentence);
+  skip_lead_ins(line);
+  skip_remember(line);
+  return as_content(line.size() > 0 ? line.rest() : sentence);
+}
+
 std::vector<OwnerStatement> statements_of(std::string_view owner_text) {
   std::vector<OwnerStatement> found;
   const std::string clean = to_valid_utf8(utf8_prefix(owner_text, limits::memory_query_bytes));

@@ -21,6 +21,12 @@ struct OwnerStatement {
 // At most limits::memory_turn_pages, in order. The text may be anything a person sends.
 std::vector<OwnerStatement> statements_of(std::string_view owner_text);
 
+// Whether the message is work to be done on its text ("translate: ..."): nothing in it is meant.
+bool is_text_work(std::string_view owner_text);
+// A sentence as a page holds it: without "by the way" and "remember that", a capital first, no stop
+// at the end.
+std::string content_of_sentence(std::string_view sentence);
+
 struct Attribute {
   std::string subject;
   std::string attribute;
