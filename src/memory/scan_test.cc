@@ -77,7 +77,7 @@ TEST_F(ScanTest, parts_of_lists_are_passed_over_without_changing_what_is_found) 
   std::mt19937 random(5);
   for (int i = 0; i < 60; ++i) {
     std::string query;
-    for (unsigned words = 2 + random() % 7; words > 0; --words)
+    for (auto words = 2 + random() % 7; words > 0; --words)
       query += "word" + std::to_string(1 + random() % (i % 2 == 0 ? 12 : 300)) + " ";
     EXPECT_GT(compare(query, {0, 4096}), 0u);
   }
