@@ -204,8 +204,15 @@ class Pass {
     return {};
   }
 
-  Result<NewPage> base_of(const std::string& page_id, std::int64_t rev) {
-    return content_of(TRY(memory_.revision(page_id, rev)));
+  // What page and file had last: the form of the row, or a later one that the file says. That one
+  // keel wrote itself, and was killed before it could note it; taken for an edit of the owner it
+  // would push out what came after it.
+  Result<NewPage> base_of(const SyncRow& row, const NewPage& file, std::int64_t newest) {
+    for (std::int64_t rev = newest; rev > row.rev; --rev) {
+      NewPage form = TRY(content_of(TRY(memory_.revision(row.page_id, rev))));
+      if (says_the_same(file, form)) return form;
+    }
+    return content_of(TRY(memory_.revision(row.page_id, row.rev)));
   }
 
   // The owner changed the file; keel may have changed the page.
@@ -213,7 +220,7 @@ class Pass {
     const std::optional<NewPage> file = page_in(text, row.path, Reading::edit);
     if (!file) return refuse(row.path, row.page_id, row.rev, text, "cannot be taken as it is");
     const Page now = TRY(memory_.get(row.page_id));
-    Result<NewPage> base = base_of(row.page_id, row.rev);
+    Result<NewPage> base = base_of(row, *file, now.revision);
     return merge(row.path, *file, base ? *base : static_cast<const NewPage&>(now), now, row.rev,
                  text);
   }

@@ -67,6 +67,22 @@ TEST_F(SyncTest, PagesBecomeFilesAndFilesBecomePages) {
   settle();
 }
 
+// keel wrote the file, was killed before it noted that, and the page changed again.
+TEST_F(SyncTest, AFileThatKeelWroteAndDidNotNoteIsNoEditOfTheOwner) {
+  const Page boat = add("My boat is called Ariadne.");
+  sync();
+  const std::string path = file_of(boat);
+  MUST(memory().edit(boat.id, NewPage{.body = "My boat is called Theseus."}, "agent"));
+  replace(path, "Ariadne.\n", "Theseus.\n");
+  MUST(memory().edit(boat.id, NewPage{.body = "My boat is called Minos."}, "agent"));
+  const SyncReport report = sync();
+  EXPECT_EQ(report.conflicts, 0);
+  EXPECT_EQ(report.pages_changed, 0);
+  EXPECT_EQ(MUST(memory().get(boat.id)).body, "My boat is called Minos.");
+  EXPECT_THAT(read(path), HasSubstr("My boat is called Minos."));
+  settle();
+}
+
 TEST_F(SyncTest, AnEditOfAFileBecomesARevisionByTheOwner) {
   const Page boat = add("My boat is called Ariadne.");
   sync();
