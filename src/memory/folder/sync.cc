@@ -204,24 +204,39 @@ class Pass {
     return {};
   }
 
-  // What page and file had last: the form of the row, or a later one that the file says. That one
-  // keel wrote itself, and was killed before it could note it; taken for an edit of the owner it
-  // would push out what came after it.
-  Result<NewPage> base_of(const SyncRow& row, const NewPage& file, std::int64_t newest) {
-    for (std::int64_t rev = newest; rev > row.rev; --rev) {
-      NewPage form = TRY(content_of(TRY(memory_.revision(row.page_id, rev))));
-      if (says_the_same(file, form)) return form;
+  // The newest form after `rev` that the file says. That one keel wrote itself, and was killed
+  // before it could note it; taken for an edit of the owner it would push out what came after it.
+  Result<std::optional<NewPage>> written_form(const Page& now, const NewPage& file,
+                                              std::int64_t rev) {
+    for (std::int64_t one = now.revision; one > rev; --one) {
+      NewPage form = TRY(content_of(TRY(memory_.revision(now.id, one))));
+      if (says_the_same(file, form)) return std::optional<NewPage>(std::move(form));
     }
-    return content_of(TRY(memory_.revision(row.page_id, row.rev)));
+    return std::optional<NewPage>();
+  }
+
+  // What page and file had last.
+  Result<NewPage> base_of(const Page& now, const NewPage& file, std::int64_t rev) {
+    if (auto form = TRY(written_form(now, file, rev))) return std::move(*form);
+    return content_of(TRY(memory_.revision(now.id, rev)));
+  }
+
+  // Nothing: it was forgotten in this moment, which the next pass sees.
+  Result<std::optional<Page>> page_now(const std::string& id) {
+    Result<Page> page = memory_.get(id);
+    if (page) return std::optional<Page>(std::move(*page));
+    if (page.error().code == Code::not_found) return std::optional<Page>();
+    return tl::unexpected<Error>(page.error());
   }
 
   // The owner changed the file; keel may have changed the page.
   Status take_edit(const SyncRow& row, const Text& text) {
     const std::optional<NewPage> file = page_in(text, row.path, Reading::edit);
     if (!file) return refuse(row.path, row.page_id, row.rev, text, "cannot be taken as it is");
-    const Page now = TRY(memory_.get(row.page_id));
-    Result<NewPage> base = base_of(row, *file, now.revision);
-    return merge(row.path, *file, base ? *base : static_cast<const NewPage&>(now), now, row.rev,
+    const std::optional<Page> now = TRY(page_now(row.page_id));
+    if (!now) return {};
+    Result<NewPage> base = base_of(*now, *file, row.rev);
+    return merge(row.path, *file, base ? *base : static_cast<const NewPage&>(*now), *now, row.rev,
                  text);
   }
 
@@ -241,7 +256,11 @@ class Pass {
       TRY(database_.write(
           [&](Connection& connection) { return put_conflict(connection, record); }));
     }
-    const Result<Page> page = memory_.replace(now.id, merged.page, "owner", "edited in the folder");
+    // Without a change the page is left alone: somebody may be writing it in this moment.
+    const Result<Page> page =
+        says_the_same(merged.page, now)
+            ? Result<Page>(now)
+            : memory_.replace(now.id, merged.page, "owner", "edited in the folder");
     if (!page) {
       report(path, page.error().message);
       return refuse(path, now.id, rev, text, page.error().message);
@@ -261,7 +280,9 @@ class Pass {
       report(row.path, row.note);
       return {};
     }
-    const Page page = TRY(memory_.get(row.page_id));
+    const std::optional<Page> found = TRY(page_now(row.page_id));
+    if (!found) return {};
+    const Page& page = *found;
     std::vector<Problem> unused;
     Document document = read_document(text.bytes, unused);
     update_front(document.front, page);
@@ -398,13 +419,15 @@ class Pass {
   Status adopt(const std::string& path, const Text& text, const std::string& id) {
     const std::optional<NewPage> file = page_in(text, path, Reading::edit);
     if (!file) return {};
-    const Page now = TRY(memory_.get(id));
+    const std::optional<Page> found = TRY(page_now(id));
+    if (!found) return {};
+    const Page& now = *found;
     owners_[id] = path;
     if (says_the_same(*file, now)) {
       remember({path, id, now.revision, text.hash, text.stamp, {}});
       return {};
     }
-    // The form that the file says it is of; without one, all of the file is the owner's word.
+    // The form that the file says it is of, or is; without one, all of it is the owner's word.
     std::vector<Problem> unused;
     const Document document = read_document(text.bytes, unused);
     const std::string rev = document.front.scalar("rev").value_or("");
@@ -413,6 +436,8 @@ class Pass {
     std::from_chars(rev.data(), rev.data() + rev.size(), number);
     if (const Result<Revision> one = memory_.revision(id, number); one && one->hash == hash)
       return merge(path, *file, TRY(content_of(*one)), now, one->rev, text);
+    if (const auto form = TRY(written_form(now, *file, 0)))
+      return merge(path, *file, *form, now, now.revision, text);
     return merge(path, *file, now, now, now.revision, text);
   }
 
