@@ -4,6 +4,7 @@
 #include <set>
 #include <utility>
 
+#include "agent/writing/usage_row.h"
 #include "base/hash.h"
 #include "base/limits.h"
 #include "base/text.h"
@@ -261,16 +262,7 @@ msg::Item Turn::cleaned(msg::Item item, bool keep_calls) {
 }
 
 void Turn::note_model_call(const model::Response& response, std::size_t calls, bool last) {
-  store::UsageRow usage;
-  usage.model = choice_.name;
-  usage.prompt_tokens = response.usage.prompt_tokens;
-  usage.cached_tokens = response.usage.cached_tokens;
-  usage.evaluated_tokens = response.usage.evaluated_tokens;
-  usage.completion_tokens = response.usage.completion_tokens;
-  usage.cost_usd = response.usage.cost_usd;
-  usage.ttft_ms = response.timings.ttft_ms;
-  usage.total_ms = response.timings.total_ms;
-  usage.decode_tps = response.timings.decode_tps;
+  store::UsageRow usage = usage_row(choice_.name, response.usage, response.timings);
   record_.usage.push_back(usage);
   pending_.usage.push_back(std::move(usage));
   add_step("model", {{"stop", model::stop_reason_name(response.stop)},

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "agent/writing/usage_row.h"
 #include "base/json.h"
 #include "log/log.h"
 #include "memory/writing/day_page.h"
@@ -162,18 +163,9 @@ Status Scribe::record(const store::TurnRow& row, const Extraction& found) {
   change.steps.push_back({"extract", dump_json({{"model", found.model},
                                                 {"pages", found.pages.size()},
                                                 {"ms", found.timings.total_ms}})});
-  store::UsageRow usage;
+  store::UsageRow usage = usage_row(found.model, found.usage, found.timings);
   usage.turn = row.id;
   usage.conversation = row.conversation;
-  usage.model = found.model;
-  usage.prompt_tokens = found.usage.prompt_tokens;
-  usage.cached_tokens = found.usage.cached_tokens;
-  usage.evaluated_tokens = found.usage.evaluated_tokens;
-  usage.completion_tokens = found.usage.completion_tokens;
-  usage.cost_usd = found.usage.cost_usd;
-  usage.ttft_ms = found.timings.ttft_ms;
-  usage.total_ms = found.timings.total_ms;
-  usage.decode_tps = found.timings.decode_tps;
   change.usage.push_back(std::move(usage));
   TRY(parts_.journal.apply(change));
   return {};

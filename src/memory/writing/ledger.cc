@@ -184,9 +184,7 @@ Result<std::vector<Exchange>> Ledger::waiting(std::string_view column, std::size
       one.at_ms = select.integer(2);
       one.day = select.text(3);
       one.tainted = select.integer(4) != 0;
-      for (const Json& tag : parse_json(select.text(5), "tags").value_or(Json::array())) {
-        if (tag.is_string()) one.tags.push_back(tag.get<std::string>());
-      }
+      one.tags = json_texts(parse_json(select.text(5), "tags").value_or(Json()));
       one.attempts = static_cast<int>(select.integer(6));
       found.push_back(std::move(one));
     }
