@@ -166,6 +166,30 @@ TEST_P(RandomModelTest, AKillBetweenTurnsCostsNeitherTheAnswerNorMuchReading) {
   EXPECT_NE(model_->stats().pid, killed);
 }
 
+// What is read ahead ends where any next message begins: a mark behind it, of an answer that does
+// not come there, would make a recurrent model read all of it again.
+TEST_P(RandomModelTest, WhatWasReadAheadIsNotReadAgain) {
+  NEED_FAMILY();
+  const Items opening{msg::text_item(msg::Role::system, words(300))};
+  const auto read_ahead = [&](const Items& items) {
+    const std::uintmax_t before = kept_bytes();
+    ASSERT_TRUE(model_->prepare(request("c", items), {}, {}));
+    wait_for_files(before);
+  };
+  read_ahead(opening);
+  Items items = opening;
+  EXPECT_LE(turn("c", items, words(12)).evaluated_tokens, kFewTokens) << "the first message";
+  // The answer as its owner's client tells it, in other words; and again after a kill.
+  for (int i = 0; i < 3; ++i) {
+    items.back() = msg::text_item(msg::Role::assistant, words(60));
+    read_ahead(items);
+    if (i > 0) kill_engine();
+    EXPECT_LE(turn("c", items, words(12)).evaluated_tokens, kFewTokens) << "turn " << i;
+  }
+  Items job = opening;
+  EXPECT_LE(turn("job", job, words(12)).evaluated_tokens, kFewTokens) << "a job beside it";
+}
+
 // A state that was copied holds of a sliding window only its end; the ends of earlier answers are
 // on the disk.
 TEST_P(RandomModelTest, AnEarlierTurnIsGoneBackToAfterAKillAndAfterAnotherConversation) {

@@ -260,7 +260,8 @@ Result<int> Context::evaluated(int code, const Token* tokens, std::size_t count)
 }
 
 Result<ReadOutcome> Context::read(const std::string& conversation, const std::vector<Token>& tokens,
-                                  const OnProgress& progress, bool background) {
+                                  std::size_t turn_end, const OnProgress& progress,
+                                  bool background) {
   if (tokens.empty()) return fail(Code::invalid_argument, "there is nothing to read");
   if (tokens.size() >= n_ctx_) {
     return fail(Code::limit, "the context of " + std::to_string(n_ctx_) + " tokens is full");
@@ -272,6 +273,11 @@ Result<ReadOutcome> Context::read(const std::string& conversation, const std::ve
   const std::size_t kept = keep_shared(tokens);
   ReadOutcome outcome{kept, 0, false};
   std::size_t passing = 0;
+  const auto checkpoint = [&](std::size_t at) {
+    // Between the batches it is for a stop, and only the latest of those is kept.
+    std::erase_if(checkpoints_, [&](const Checkpoint& c) { return c.tokens == passing; });
+    passing = take_checkpoint() && at != turn_end ? at : 0;
+  };
   for (std::size_t at = kept; at < tokens.size();) {
     if (progress) progress(static_cast<std::int64_t>(at), static_cast<std::int64_t>(tokens.size()));
     if (interrupted()) {
@@ -279,13 +285,8 @@ Result<ReadOutcome> Context::read(const std::string& conversation, const std::ve
       return outcome;
     }
     std::size_t count = std::min(n_batch_, tokens.size() - at);
-    // The checkpoint lies before the last token, so that the same prompt can be answered again;
-    // those between the batches are for a stop, and only the latest is kept.
-    if (recurrent_ && count > 1 && at + count == tokens.size()) --count;
-    if (recurrent_ && (at > kept || at + 1 == tokens.size())) {
-      std::erase_if(checkpoints_, [&](const Checkpoint& c) { return c.tokens == passing; });
-      if (take_checkpoint()) passing = at;
-    }
+    if (recurrent_ && at < turn_end && turn_end < at + count) count = turn_end - at;
+    if (recurrent_ && (at > kept || at == turn_end)) checkpoint(at);
     if (TRY(decode(tokens.data() + at, count)) == 2) {
       outcome.interrupted = true;
       return outcome;
@@ -293,6 +294,7 @@ Result<ReadOutcome> Context::read(const std::string& conversation, const std::ve
     at += count;
     outcome.evaluated += count;
   }
+  if (recurrent_ && turn_end == tokens.size()) checkpoint(turn_end);
   return outcome;
 }
 

@@ -67,10 +67,12 @@ class Context {
   std::int64_t cache_bytes() const;  // of one token, an upper bound
 
   // Afterwards the cache holds exactly `tokens` as `conversation`, with logits for the last one.
-  // Tokens that were evaluated before are kept. A conversation in the background never takes the
-  // room in memory that one in the foreground needs to come back.
+  // Tokens that were evaluated before are kept; `turn_end` is Prompt's, where a model that cannot
+  // go back to any point shall be able to go back to. A conversation in the background never takes
+  // the room in memory that one in the foreground needs to come back.
   Result<ReadOutcome> read(const std::string& conversation, const std::vector<Token>& tokens,
-                           const OnProgress& progress, bool background = false);
+                           std::size_t turn_end, const OnProgress& progress,
+                           bool background = false);
   // Whether the live conversation is that one and begins with these tokens.
   bool holds(const std::string& conversation, const std::vector<Token>& tokens) const;
   // One more token of the live conversation; false if interrupted. Tokens that are likely to come
@@ -103,11 +105,21 @@ class Context {
     std::size_t tokens = 0;
     std::vector<std::uint8_t> state;
   };
+  // What of a ledger is on the disk: its first `tokens` tokens, in segments with these ends. What a
+  // recurrent model holds of a segment cannot be cut, so for it only whole ones count.
+  struct Saved {
+    std::size_t tokens = 0;
+    std::vector<std::size_t> ends;
+    std::size_t written = 0;  // segments, those that are void included
+
+    void cut(std::size_t length, bool whole);
+    void add(std::size_t end);
+  };
   struct Parked {
     std::string conversation;
     std::vector<Token> ledger;
     std::vector<std::uint8_t> state;
-    std::size_t saved = 0;
+    Saved saved;
     std::vector<Checkpoint> checkpoints;
     bool background = false;
   };
@@ -116,7 +128,7 @@ class Context {
   void attach_threads();
   void switch_to(const std::string& conversation, const std::vector<Token>& tokens);
   void park_live();
-  bool restore(Parked parked);
+  void restore(Parked parked);
   void open_files(const LoadRequest& request);
   bool load_saved(const std::string& conversation, const std::vector<Token>& tokens);
   std::size_t keep_prefix(std::size_t count);
@@ -157,10 +169,9 @@ class Context {
   bool recurrent_ = false;               // it cannot go back to any point
   Window window_;                        // what layers with a sliding window hold
   std::vector<Checkpoint> checkpoints_;  // of the live conversation, the earliest first
-  std::size_t on_disk_ = 0;  // tokens of the live conversation's file; more than saved_ after a cut
-  std::size_t saved_ = 0;    // tokens of the live ledger that are on the disk
-  std::list<Parked> parked_;      // the latest first
-  std::size_t parked_bytes_ = 0;  // that they may take
+  Saved saved_;                          // of the live ledger
+  std::list<Parked> parked_;             // the latest first
+  std::size_t parked_bytes_ = 0;         // that they may take
 };
 
 // How many threads to compute with when nobody says: the physical cores this process may use, less

@@ -50,7 +50,7 @@ void Context::sync_ledger() {
   const auto held = static_cast<std::size_t>(std::max(last + 1, 0));
   if (held < ledger_.size()) ledger_.resize(held);
   window_.cut(ledger_.size());
-  saved_ = std::min(saved_, ledger_.size());
+  saved_.cut(ledger_.size(), recurrent_);
 }
 
 // After an evaluation of these tokens that did not come to its end: what is sure of the cache is
@@ -63,7 +63,7 @@ void Context::broken_off(const std::vector<Token>& tokens) {
   }
   ledger_.resize(rewind(ledger_.size()));
   drafter_.cut(ledger_.size());
-  saved_ = std::min(saved_, ledger_.size());
+  saved_.cut(ledger_.size(), recurrent_);
 }
 
 // Cuts the live sequence to `count` tokens; models that cannot go back to that point go back
@@ -83,7 +83,7 @@ std::size_t Context::keep_prefix(std::size_t count) {
   drafter_.cut(count);
   ledger_.resize(std::min(count, ledger_.size()));
   window_.cut(ledger_.size());
-  saved_ = std::min(saved_, ledger_.size());
+  saved_.cut(ledger_.size(), recurrent_);
   std::erase_if(checkpoints_, [&](const Checkpoint& c) { return c.tokens > ledger_.size(); });
   return ledger_.size();
 }
@@ -168,17 +168,16 @@ void Context::park_live() {
   });
 }
 
-bool Context::restore(Parked parked) {
+void Context::restore(Parked parked) {
   llama_memory_clear(llama_get_memory(context_), false);
   ledger_.clear();
   checkpoints_.clear();
   window_.clear();
-  if (llama_state_seq_set_data(context_, parked.state.data(), parked.state.size(), 0) == 0)
-    return false;
+  if (llama_state_seq_set_data(context_, parked.state.data(), parked.state.size(), 0) == 0) return;
   ledger_ = std::move(parked.ledger);
+  saved_ = std::move(parked.saved);
   window_.join(0, ledger_.size());
   checkpoints_ = std::move(parked.checkpoints);
-  return true;
 }
 
 // The state of the live conversation's tokens from `from` on. Only the first sequence can be copied
@@ -200,21 +199,31 @@ std::size_t Context::copy_end(std::size_t from, std::vector<std::uint8_t>& state
   return copied;
 }
 
+void Context::Saved::cut(std::size_t length, bool whole) {
+  while (!ends.empty() && ends.back() > length) ends.pop_back();
+  tokens = whole ? (ends.empty() ? 0 : ends.back()) : std::min(tokens, length);
+}
+
+void Context::Saved::add(std::size_t end) {
+  tokens = end;
+  ends.push_back(end);
+  ++written;
+}
+
 void Context::save() {
   drop_drafts();
   take_checkpoint();
   if (!files_ || live_.empty()) return;
-  if (files_->lost(live_)) saved_ = 0;
+  // Each segment of a recurrent model holds a whole state: too many are made one.
+  if (files_->lost(live_) || (recurrent_ && saved_.written >= limits::kv_states)) saved_ = {};
   const std::size_t size = ledger_.size();
-  // What a recurrent model holds of a part cannot be cut when that is read back.
-  if (recurrent_ && saved_ != on_disk_) saved_ = 0;
-  if (size < kWorthParking || size <= saved_) return;
+  if (size < kWorthParking || size <= saved_.tokens) return;
   KvSegment segment;
-  segment.from = saved_;
-  segment.tokens.assign(ledger_.begin() + static_cast<std::ptrdiff_t>(saved_), ledger_.end());
-  const std::size_t copied = copy_end(saved_, segment.state);
+  segment.from = saved_.tokens;
+  segment.tokens.assign(ledger_.begin() + static_cast<std::ptrdiff_t>(segment.from), ledger_.end());
+  const std::size_t copied = copy_end(segment.from, segment.state);
   if (copied != segment.state.size()) return;
-  if (files_->save(live_, std::move(segment))) saved_ = on_disk_ = size;
+  if (files_->save(live_, std::move(segment))) saved_.add(size);
 }
 
 // What layers with a sliding window hold once these parts are in the cache.
@@ -246,6 +255,7 @@ bool Context::load_saved(const std::string& conversation, const std::vector<Toke
   llama_memory_t memory = llama_get_memory(context_);
   llama_memory_clear(memory, false);
   ledger_.clear();
+  saved_ = {};
   checkpoints_.clear();
   window_.clear();
   for (const KvSegment& segment : segments) {
@@ -262,10 +272,9 @@ bool Context::load_saved(const std::string& conversation, const std::vector<Toke
     window_.cut(segment.from);
     window_.join(segment.from, ledger_.size());
     take_checkpoint();
+    if (own) saved_.add(ledger_.size());
   }
   sync_ledger();
-  saved_ = own ? ledger_.size() : 0;
-  on_disk_ = saved_;
   return true;
 }
 
@@ -308,10 +317,10 @@ void Context::switch_to(const std::string& conversation, const std::vector<Token
     parked_.remove_if([&](const Parked& p) { return p.conversation == conversation; });
   }
   live_ = conversation;
-  saved_ = on_disk_ = 0;
+  saved_ = {};
   if (!found.state.empty()) {
-    const std::size_t saved = found.conversation == conversation ? found.saved : 0;
-    if (restore(std::move(found))) saved_ = on_disk_ = saved;
+    if (found.conversation != conversation) found.saved = {};
+    restore(std::move(found));
   } else if (files_) {
     load_saved(conversation, tokens);
   }

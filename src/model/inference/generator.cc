@@ -85,6 +85,7 @@ Result<model::Response> Generator::run(const GenerateRequest& request) {
   run.drafted = context_.drafter().proposed();
   run.accepted = context_.drafter().accepted();
   TRY(begin(run));
+  if (run.max_tokens == 0) run.prompt.tokens.resize(run.prompt.turn_end);
   // What was to be read ahead is there, and perhaps more.
   if (run.max_tokens == 0 && context_.holds(request.request.conversation, run.prompt.tokens))
     return finish(run, Next::full);
@@ -175,7 +176,7 @@ Result<Generator::Next> Generator::read(Run& run, const std::vector<Token>& toke
     if (first) emit_(ProgressEvent{run.request.id, {"reading", done, total}});
   };
   const ReadOutcome outcome =
-      TRY(context_.read(run.request.request.conversation, tokens, progress,
+      TRY(context_.read(run.request.request.conversation, tokens, run.prompt.turn_end, progress,
                         run.request.request.priority == model::Priority::background));
   const auto prompt = static_cast<std::int64_t>(run.prompt.tokens.size());
   if (first) {

@@ -64,6 +64,13 @@ std::string pinned_time(const std::string& format) {
 }
 
 // Whether the template has opened a thinking block that the answer goes on in.
+// Without a mark that is known: the last token, whose logits are wanted, is read for the answer.
+std::size_t before_mark(const std::vector<Token>& tokens, const std::vector<Token>& mark) {
+  const bool ends_with_it = !mark.empty() && mark.size() < tokens.size() &&
+                            std::equal(mark.rbegin(), mark.rend(), tokens.rbegin());
+  return tokens.size() - std::min(tokens.size(), ends_with_it ? mark.size() : 1);
+}
+
 bool ends_with_open_thinking(std::string_view prompt) {
   constexpr std::string_view open = "<think>";
   prompt = trim(prompt);
@@ -467,6 +474,7 @@ Result<Prompt> ChatTemplate::render(const model::Request& request) {
   const common_chat_params params = TRY(fill(request, prompt));
   prompt.tagged_json = state_->tagged_json;
   prompt.text = params.prompt;
+  prompt.turn_end = before_mark(prompt.tokens, tokenize(params.generation_prompt, true));
   const bool may_call = !request.tools.empty() && request.tool_choice != model::ToolChoice::none;
   for (const msg::Tool& tool : request.tools) prompt.tool_names.push_back(tool.name);
   prompt.call_required = may_call && request.tool_choice == model::ToolChoice::required;

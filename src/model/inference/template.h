@@ -32,6 +32,9 @@ struct NativeParser;  // what llama.cpp needs to parse an answer in the template
 
 struct Prompt {
   std::vector<Token> tokens;
+  // How many of them stand before the mark that opens the answer. Whoever speaks next, these come
+  // first: what is read ahead ends there, and a model that cannot go back anywhere goes back there.
+  std::size_t turn_end = 0;
   std::string text;  // rendered, for logs and tests
   bool tagged_json = true;
   bool starts_thinking = false;

@@ -9,6 +9,7 @@
 #include <deque>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <mutex>
 #include <set>
 
@@ -77,6 +78,18 @@ bool read_segment(std::istream& in, std::uint64_t left, KvSegment& segment) {
           static_cast<std::streamsize>(head.state_bytes));
   in.read(sum.data(), static_cast<std::streamsize>(sum.size()));
   return in.good() && sum == checksum(head, segment);
+}
+
+// Without those of which a later one takes back everything.
+std::vector<KvSegment> still_valid(std::vector<KvSegment> segments) {
+  std::size_t least = std::numeric_limits<std::size_t>::max();
+  for (auto it = segments.rbegin(); it != segments.rend(); ++it) {
+    const bool is_void = it->from >= least;
+    least = std::min(least, it->from);
+    if (is_void) it->tokens.clear();
+  }
+  std::erase_if(segments, [](const KvSegment& segment) { return segment.tokens.empty(); });
+  return segments;
 }
 
 bool write_segment(std::ostream& out, const KvSegment& segment) {
@@ -227,7 +240,7 @@ std::vector<KvSegment> KvFiles::load(const std::string& conversation) {
   }
   in.close();
   if (whole < size) fs::resize_file(file, whole, error);
-  return segments;
+  return still_valid(std::move(segments));
 }
 
 std::vector<KvSegment> KvFiles::load_like(const std::vector<std::int32_t>& tokens,

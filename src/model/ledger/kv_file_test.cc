@@ -65,6 +65,19 @@ TEST_F(KvFilesTest, ASegmentFromTheStartReplacesTheFile) {
   EXPECT_EQ(segments[0].tokens.size(), 5u);
 }
 
+// A recurrent model cannot take a part back that it has read.
+TEST_F(KvFilesTest, APartThatALaterOneTakesBackWholeIsLeftOut) {
+  const auto files = open();
+  for (const KvSegment& part : {segment(0, 100), segment(100, 20), segment(120, 5),
+                                segment(100, 30), segment(130, 4), segment(125, 9)}) {
+    files->save("c", part);
+    files->settle();
+  }
+  std::vector<std::size_t> begins;
+  for (const KvSegment& part : files->load("c")) begins.push_back(part.from);
+  EXPECT_EQ(begins, (std::vector<std::size_t>{0, 100, 125}));
+}
+
 TEST_F(KvFilesTest, AFileOfAnotherModelIsNotRead) {
   open()->save("c", segment(0, 100));
   EXPECT_TRUE(open('b')->load("c").empty());
