@@ -80,7 +80,6 @@ Status Context::start(const LoadRequest& request) {
                 "choose a model for chatting, not one for embedding or translation");
   }
   threads_ = request.threads > 0 ? request.threads : default_threads();
-  threads_now_ = threads_;
   cores_ = std::max(1, static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN)));
   llama_context_params params =
       context_parameters(model_, request, choose_context(model_, request.context));
@@ -109,16 +108,20 @@ Status Context::start(const LoadRequest& request) {
   }
   n_ctx_ = llama_n_ctx_seq(context_);
   n_batch_ = llama_n_batch(context_);
-  attach_threads();
+  use_threads(threads_);
   parked_bytes_ = static_cast<std::size_t>(request.parked_bytes < 0 ? limits::engine_parked_bytes
                                                                     : request.parked_bytes);
   open_files(request);
   return {};
 }
 
-// One pool for the life of the context; without it llama.cpp starts and joins threads for every
-// graph. The functions live in the CPU library, which was loaded by path.
-void Context::attach_threads() {
+// A pool for each number of threads, made when it is first wanted and then kept: without one
+// llama.cpp starts and joins threads for every graph, and those of a larger pool that have nothing
+// to do spin beside those that have. The functions live in the CPU library, which was loaded by
+// path.
+void Context::use_threads(int count) {
+  threads_now_ = count;
+  llama_set_n_threads(context_, count, count);
   ggml_backend_reg_t cpu = ggml_backend_reg_by_name("CPU");
   if (cpu == nullptr || threads_ < 2) return;
   auto* make = reinterpret_cast<decltype(&ggml_threadpool_new)>(
@@ -126,12 +129,14 @@ void Context::attach_threads() {
   auto* release = reinterpret_cast<decltype(&ggml_threadpool_free)>(
       ggml_backend_reg_get_proc_address(cpu, "ggml_threadpool_free"));
   if (make == nullptr || release == nullptr) return;
-  ggml_threadpool_params params = ggml_threadpool_params_default(threads_);
-  ggml_threadpool* pool = make(&params);
-  if (pool == nullptr) return;
-  threadpool_ = pool;
-  free_threadpool_ = reinterpret_cast<void (*)(void*)>(release);
-  llama_attach_threadpool(context_, pool, pool);
+  free_pool_ = reinterpret_cast<void (*)(void*)>(release);
+  pools_.resize(static_cast<std::size_t>(threads_) + 1);
+  void*& pool = pools_[static_cast<std::size_t>(count)];
+  ggml_threadpool_params params = ggml_threadpool_params_default(count);
+  if (pool == nullptr) pool = make(&params);
+  if (pool == nullptr) return llama_detach_threadpool(context_);
+  auto* threads = static_cast<ggml_threadpool*>(pool);
+  llama_attach_threadpool(context_, threads, threads);
 }
 
 Context::~Context() {
@@ -139,7 +144,9 @@ Context::~Context() {
     llama_detach_threadpool(context_);
     llama_free(context_);
   }
-  if (threadpool_ != nullptr) free_threadpool_(threadpool_);
+  for (void* pool : pools_) {
+    if (pool != nullptr) free_pool_(pool);
+  }
   if (model_ != nullptr) llama_model_free(model_);
 }
 
@@ -177,9 +184,7 @@ void Context::fit_threads() {
   // A program that shares its processor with one of ours gets two thirds of it.
   const int taken = static_cast<int>(other_use_.processors() + kTakenFrom);
   const int wanted = std::clamp(cores_ - taken, 1, threads_);
-  if (wanted == threads_now_) return;
-  threads_now_ = wanted;
-  llama_set_n_threads(context_, wanted, wanted);
+  if (wanted != threads_now_) use_threads(wanted);
 }
 
 // llama.cpp's own code: 0 where all of the batch was evaluated.

@@ -125,7 +125,7 @@ class Context {
   };
   Context() = default;
   Status start(const LoadRequest& request);
-  void attach_threads();
+  void use_threads(int count);
   void switch_to(const std::string& conversation, const std::vector<Token>& tokens);
   void park_live();
   void restore(Parked parked);
@@ -148,8 +148,8 @@ class Context {
   std::unique_ptr<AttentionNodes> attention_;
   llama_model* model_ = nullptr;
   llama_context* context_ = nullptr;
-  void* threadpool_ = nullptr;
-  void (*free_threadpool_)(void*) = nullptr;
+  std::vector<void*> pools_;  // llama.cpp's threads, by their number; null: not wanted yet
+  void (*free_pool_)(void*) = nullptr;
   std::size_t n_ctx_ = 0;
   std::size_t n_batch_ = 0;
   int threads_ = 0;
