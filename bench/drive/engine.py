@@ -12,6 +12,10 @@ import struct
 import time
 
 
+# What the agent starts it with (src/model/local/protocol.cc).
+ENVIRONMENT = {"GGML_NO_BACKTRACE": "1", "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
+
+
 class EngineError(Exception):
     """The engine said why, or ended."""
 
@@ -42,7 +46,7 @@ class Engine:
     def __init__(self, program, log=os.devnull):
         self.pause = 0.0  # seconds to wait before each look for events: costs the engine less
         mine, theirs = socket.socketpair()
-        environment = dict(os.environ, GGML_NO_BACKTRACE="1")
+        environment = dict(os.environ, **ENVIRONMENT)
         actions = [(os.POSIX_SPAWN_DUP2, theirs.fileno(), 3),
                    (os.POSIX_SPAWN_OPEN, 2, log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)]
         self.pid = os.posix_spawn(program, [program, "engine"], environment, file_actions=actions)

@@ -1,6 +1,7 @@
 """bench/engine's program: measurements that need keel's own side of the engine."""
 
 import json
+import os
 import pathlib
 import shutil
 import statistics
@@ -8,6 +9,7 @@ import subprocess
 import tempfile
 
 from drive import machine
+from drive.engine import ENVIRONMENT
 
 
 def program():
@@ -31,8 +33,9 @@ def measure(what, args, **numbers):
         for name, value in numbers.items():
             command += [f"--{name}", str(value)]
         disturbance = machine.Disturbance()
+        # Of its two sides only the child would have this otherwise.
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                              check=False)
+                              check=False, env=dict(os.environ, **ENVIRONMENT))
         load = round(disturbance.so_far(), 2)
     if done.returncode != 0:
         machine.fail(f"bench_engine {what} failed", done.stderr.strip()[-600:])

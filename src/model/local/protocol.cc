@@ -263,6 +263,10 @@ rt::ChildOptions engine_child(const std::string& program, std::vector<std::strin
   // Without it an abort of ggml's runs a debugger, whose output goes wherever standard output
   // leads.
   start.environment.push_back("GGML_NO_BACKTRACE=1");
+  // All keys and values are gone through for every token, and huge pages spare most of the looking
+  // up where they lie. Where the system leaves these to the program, glibc asks for them; another C
+  // library does not read this.
+  start.environment.push_back("GLIBC_TUNABLES=glibc.malloc.hugetlb=1");
   return start;
 }
 
