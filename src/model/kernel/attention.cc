@@ -134,6 +134,25 @@ Tile tile_of(const AttentionInput& input, int kv_head, int row, int at, int to) 
   return tile;
 }
 
+// Where what any row sees begins, at the border of a tile, and ends. llama.cpp rounds the cache up,
+// and what lies before a window is hidden: looking for that costs little beside reading it.
+std::pair<int, int> visible(const AttentionInput& input) {
+  if (input.mask == nullptr) return {0, input.positions};
+  constexpr std::uint16_t hidden = 0xFC00;  // minus infinity
+  int first = input.positions;
+  int last = 0;
+  for (int row = 0; row < input.rows; ++row) {
+    const std::uint16_t* mask = input.mask + static_cast<std::size_t>(row) * input.mask_row;
+    int end = input.positions;
+    while (end > last && mask[end - 1] == hidden) --end;
+    last = end;
+    int begin = 0;
+    while (begin < first && mask[begin] == hidden) ++begin;
+    first = begin;
+  }
+  return {first / kTile * kTile, last};
+}
+
 // Reads a tile's cells once from one end to the other. The work on them jumps from position to
 // position, which the processor cannot foresee: without this it waits for each line by itself, and
 // a token deep in a conversation takes twice as long. Prefetch instructions did not help.
@@ -204,16 +223,17 @@ void Attention::run_reading(const AttentionInput& input, int thread, int threads
   }
 }
 
-// Few rows: each thread takes a part of the cache for all of them; the parts are put together at
-// the end.
+// Few rows: each thread takes a part of the cache for all of them, down to one head of one tile;
+// the parts are put together at the end.
 void Attention::run_writing(const AttentionInput& input, int thread, int threads) {
   Scratch& own = *scratch_[static_cast<std::size_t>(thread)];
   const TileFunction attend = tile_function(isa_);
   const int group = queries_per_kv_head(input);
   const int rows_each = std::max(1, kBlockQueries / group);
-  const int tiles = ceil_divide(input.positions, kTile);
-  const int from = std::min(input.positions, tiles * thread / threads * kTile);
-  const int to = std::min(input.positions, tiles * (thread + 1) / threads * kTile);
+  const auto [first, last] = visible(input);
+  const int tasks = ceil_divide(std::max(last - first, 0), kTile) * input.kv_heads;
+  const int begin = tasks * thread / threads;
+  const int end = tasks * (thread + 1) / threads;
   const auto stride = static_cast<std::size_t>(input.head_size + 2);
   const std::size_t part = static_cast<std::size_t>(thread) *
                            static_cast<std::size_t>(input.rows * input.heads) * stride;
@@ -222,14 +242,17 @@ void Attention::run_writing(const AttentionInput& input, int thread, int threads
     for (int h = 0; h < input.kv_heads; ++h)
       own.begin(input, own.blocks[static_cast<std::size_t>(h)], h, row, rows);
     // All heads at each tile, so that the cache is read from one end to the other, once.
-    for (int at = from; at < to; at += kTile) {
-      const Tile tile = tile_of(input, 0, row, at, to);
-      touch(tile.keys, input.key_position, input.key_head, input.kv_heads, input.head_size,
+    for (int task = begin; task < end;) {
+      const int at = first + task / input.kv_heads * kTile;
+      const int head = task % input.kv_heads;
+      const int heads = std::min(input.kv_heads - head, end - task);
+      const Tile tile = tile_of(input, head, row, at, last);
+      touch(tile.keys, input.key_position, input.key_head, heads, input.head_size, tile.positions);
+      touch(tile.values, input.value_position, input.value_head, heads, input.head_size,
             tile.positions);
-      touch(tile.values, input.value_position, input.value_head, input.kv_heads, input.head_size,
-            tile.positions);
-      for (int h = 0; h < input.kv_heads; ++h)
-        attend(own.blocks[static_cast<std::size_t>(h)], tile_of(input, h, row, at, to));
+      for (int h = head; h < head + heads; ++h)
+        attend(own.blocks[static_cast<std::size_t>(h)], tile_of(input, h, row, at, last));
+      task += heads;
     }
     for (int h = 0; h < input.kv_heads; ++h) {
       const Block& block = own.blocks[static_cast<std::size_t>(h)];

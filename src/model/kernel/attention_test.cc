@@ -117,6 +117,35 @@ TEST(Attention, WhatTheMaskHidesHasNoPart) {
   }
 }
 
+// Of a window, and of a cache that was made larger than what is in it: threads share what is seen.
+TEST(Attention, WhatIsSeenMayLieAnywhere) {
+  for (const Isa isa : usable()) {
+    for (const auto& [begin, end] :
+         {std::pair<std::size_t, std::size_t>{0, 1}, {140, 150}, {60, 200}, {299, 300}}) {
+      Data data(2, 9, 3, 32, 300);
+      for (std::size_t p = 0; p < 300; ++p) {
+        if (p >= begin && p < end) continue;
+        data.mask[p] = data.mask[300 + p] = 0xFC00;  // minus infinity
+        if (p < begin / 64 * 64 || p >= (end + 63) / 64 * 64)
+          std::fill_n(data.cache.begin() + static_cast<std::ptrdiff_t>(p * 96), 96, 0x7E00);
+      }
+      data.mask[300 + begin] = 0xFC00;  // the second row sees one less
+      Attention attention(isa, 3);
+      attention.prepare(data.input);
+      std::vector<rt::Thread> threads;
+      for (int i = 0; i < 3; ++i) {
+        threads.push_back(rt::start_thread(
+            "attend", [&, i](std::stop_token) { attention.run(data.input, i, 3); }));
+      }
+      threads.clear();
+      for (std::size_t i = 0; i < data.result.size(); ++i) {
+        const bool blind = i >= data.result.size() / 2 && end - begin == 1;
+        ASSERT_NEAR(data.result[i], blind ? 0.0F : 1.0F, 1e-5F) << begin << " to " << end;
+      }
+    }
+  }
+}
+
 TEST(Attention, ARowThatSeesNothingIsZeroAndNotANumber) {
   for (const Isa isa : usable()) {
     for (const int rows : {1, 32}) {
