@@ -12,7 +12,7 @@ constexpr double kWeight = 0.1;        // of the newest outcome
 constexpr double kTimeWeight = 0.15;   // of the newest time
 constexpr int kFirstTimes = 3;         // measurements before a cost is believed
 constexpr double kOutlier = 3.0;       // times as slow as usual: something else was running
-constexpr double kForgive = 0.002;     // how fast a source that failed is trusted again
+constexpr double kForgive = 0.002;     // how fast a source or a size that failed is trusted again
 constexpr double kForgiven = 0.6;
 constexpr std::array<std::size_t, 2> kSizes = {3, 7};  // with the certain one: 4 and 8 rows
 constexpr std::array<double, 3> kGuessedCost = {1.0, 1.9, 2.9};  // until it is measured
@@ -36,7 +36,9 @@ std::size_t length_class(std::size_t length) {
 
 void Drafter::cut(std::size_t size) {
   indexed_ = std::min(indexed_, size);
-  if (size == 0) groups_.clear();
+  if (size > 0) return;
+  groups_.clear();
+  times_[0] = 0;  // it may be much longer, or shorter
 }
 
 // Entries of what was cut off stay; longest_match() compares before it believes one.
@@ -78,8 +80,7 @@ std::size_t Drafter::worthwhile(std::size_t available, double hit) const {
     double chance = 1.0;
     for (std::size_t i = 0; i < size; ++i) tokens += chance *= hit;
     const std::size_t rows = row_class(size + 1);
-    const bool known = times_[0] >= kFirstTimes && times_[rows] >= kFirstTimes;
-    const double cost = known ? row_ms_[rows] / row_ms_[0] : kGuessedCost[rows];
+    const double cost = times_[rows] >= kFirstTimes ? cost_[rows] : kGuessedCost[rows];
     if (tokens / cost <= gain) continue;
     gain = tokens / cost;
     best = size;
@@ -96,6 +97,8 @@ Drafter::Tokens Drafter::propose(const Tokens& ledger, std::int32_t next) {
   const std::size_t size = worthwhile(ledger.size() - match.from, hit);
   if (size == 0) {
     hit += kForgive * std::max(0.0, kForgiven - hit);
+    for (std::size_t kind = 1; kind < cost_.size(); ++kind)
+      cost_[kind] += kForgive * std::min(0.0, kGuessedCost[kind] - cost_[kind]);
     return {};
   }
   last_size_ = size;
@@ -112,14 +115,18 @@ void Drafter::learn(std::size_t accepted) {
   last_size_ = 0;
 }
 
+// Costs are kept beside that of one row, because every row costs more the longer the conversation
+// is: what four took in a long one says nothing in a short one.
 void Drafter::timed(std::size_t rows, double ms) {
   const std::size_t kind = row_class(rows);
-  double& usual = row_ms_[kind];
+  if (kind > 0 && times_[0] < kFirstTimes) return;
+  double& usual = kind == 0 ? row_ms_ : cost_[kind];
+  const double now = kind == 0 ? ms : ms / row_ms_;
   // The first evaluations of a size prepare what later ones use again.
   if (++times_[kind] <= kFirstTimes)
-    usual = times_[kind] == 1 ? ms : std::min(usual, ms);
-  else if (ms < kOutlier * usual)
-    usual += kTimeWeight * (ms - usual);
+    usual = times_[kind] == 1 ? now : std::min(usual, now);
+  else if (kind == 0 || now < kOutlier * usual)  // one row's may have grown with the conversation
+    usual += kTimeWeight * (std::min(now, kOutlier * usual) - usual);
 }
 
 }  // namespace keel::local

@@ -3,8 +3,8 @@
 // checked against what the model then chooses, so the answer is the same and only sooner there.
 //
 // A guess is made only while it pays: how many tokens of it are usually right (by the length of the
-// match it rests on) against what more rows cost on this machine at this depth, both measured as it
-// goes. A source that does not pay is left alone and looked at again now and then.
+// match it rests on) against what more rows cost on this machine beside one at the same depth, both
+// measured as it goes. A source that does not pay is left alone and looked at again now and then.
 //
 // One conversation at a time; inference thread only; pure. Bounds: limits.h, "model/ledger".
 #pragma once
@@ -52,9 +52,10 @@ class Drafter {
   std::unordered_map<std::uint64_t, Places> groups_;  // of three tokens
   std::size_t indexed_ = 0;
   std::array<double, 3> hits_ = {0.7, 0.75,
-                                 0.85};  // probability of the next token, by length class
-  std::array<double, 3> row_ms_ = {0.0, 0.0, 0.0};  // of 1, 4 and 8 rows; 0: not measured
-  std::array<int, 3> times_ = {0, 0, 0};            // how often that was measured
+                                 0.85};           // probability of the next token, by length class
+  double row_ms_ = 0.0;                           // of one row, where the conversation is now
+  std::array<double, 3> cost_ = {1.0, 0.0, 0.0};  // of 1, 4 and 8 rows beside one
+  std::array<int, 3> times_ = {0, 0, 0};          // how often that was measured
   std::size_t last_class_ = 0;
   std::size_t last_size_ = 0;
   std::size_t proposed_ = 0;

@@ -20,6 +20,16 @@ Tokens joined(Tokens first, const Tokens& second) {
   return first;
 }
 
+const Tokens quoting = joined(count_up(100, 40), {7, 8, 110, 111});  // and then 112
+
+void take_times(Drafter& drafter, double one, double four, double eight) {
+  for (int i = 0; i < 6; ++i) {
+    drafter.timed(1, one);
+    drafter.timed(4, four);
+    drafter.timed(8, eight);
+  }
+}
+
 TEST(Drafter, AQuoteIsGoneOnWith) {
   Drafter drafter;
   const Tokens ledger = joined(count_up(100, 40), {7, 8, 110, 111});
@@ -83,13 +93,27 @@ TEST(Drafter, ASourceThatIsAlwaysRightIsUsedInFull) {
 
 TEST(Drafter, WhereMoreRowsCostAsMuchAsTheyBringNothingIsGuessed) {
   Drafter drafter;
-  for (int i = 0; i < 3; ++i) {
-    drafter.timed(1, 10.0);
-    drafter.timed(4, 42.0);
-    drafter.timed(8, 84.0);
-  }
-  const Tokens ledger = joined(count_up(100, 40), {7, 8, 110, 111});
-  EXPECT_TRUE(drafter.propose(ledger, 112).empty());
+  take_times(drafter, 10.0, 42.0, 84.0);
+  EXPECT_TRUE(drafter.propose(quoting, 112).empty());
+}
+
+TEST(Drafter, WhatRowsCostInALongConversationIsNotTakenForAShortOne) {
+  Drafter drafter;
+  take_times(drafter, 30.0, 60.0, 80.0);
+  drafter.cut(0);
+  for (int i = 0; i < 5; ++i) drafter.timed(1, 10.0);
+  EXPECT_FALSE(drafter.propose(quoting, 112).empty());
+}
+
+// Other programs make rows dear for a while; no guess would ever find out that they are cheap
+// again.
+TEST(Drafter, RowsThatWereDearOnceAreTriedAgain) {
+  Drafter drafter;
+  take_times(drafter, 10.0, 40.0, 80.0);
+  int until = 0;
+  while (drafter.propose(quoting, 112).empty() && until < 2000) ++until;
+  EXPECT_GT(until, 200);
+  EXPECT_LT(until, 2000);
 }
 
 TEST(Drafter, OneSlowEvaluationIsNotTakenForTheCost) {
