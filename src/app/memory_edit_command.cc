@@ -107,6 +107,20 @@ Result<memory::NewPage> edited_as_said(const MemoryEditArguments& arguments,
   return whole;
 }
 
+// What was made from `page`, in its place. The agent may write while an editor is open: then both
+// are in the page, and where they changed the same the owner's words stand. `page` is afterwards
+// the form that was replaced.
+Result<memory::Page> put_over(memory::Memory& memory, memory::Page& page, memory::NewPage whole) {
+  for (;;) {
+    Result<memory::Page> done = memory.replace(page.id, whole, "owner", "edited", page.revision);
+    if (done || done.error().code != Code::busy) return done;
+    memory::Page now = TRY(memory.get(page.id));
+    whole = memory::merge_pages(page, whole, now).page;
+    page = std::move(now);
+    print("The page was changed meanwhile; your changes are put together with it.\n");
+  }
+}
+
 Status edit(const MemoryEditArguments& arguments) {
   const bool by_hand = !arguments.asks() && ::isatty(STDIN_FILENO) && ::isatty(STDOUT_FILENO);
   if (!arguments.asks() && !by_hand) {
@@ -114,11 +128,11 @@ Status edit(const MemoryEditArguments& arguments) {
                 "Give --title, --body or another option; on a terminal your editor opens.");
   }
   std::unique_ptr<Assembly> assembly = TRY(open_memory());
-  const memory::Page page = TRY(assembly->memory().get(arguments.id));
+  memory::Page page = TRY(assembly->memory().get(arguments.id));
   memory::NewPage whole = by_hand ? TRY(edited_by_hand(assembly->config().home, page))
                                   : TRY(edited_as_said(arguments, page));
   whole.updated_ms = 0;
-  const memory::Page edited = TRY(assembly->memory().replace(page.id, whole, "owner"));
+  const memory::Page edited = TRY(put_over(assembly->memory(), page, std::move(whole)));
   if (edited.revision == page.revision) {
     print("Nothing changed.\n");
     return {};

@@ -224,13 +224,15 @@ Result<Page> Memory::edit(std::string_view id, const NewPage& changed, std::stri
 }
 
 Result<Page> Memory::replace(std::string_view id, const NewPage& whole, std::string_view by,
-                             std::string_view reason) {
+                             std::string_view reason, int over) {
   TRY(check_by(by));
   TRY(state_->ready());
   const WallMs now = state_->clock.wall_ms();
   return state_->database.write([&](Connection& connection) -> Result<Page> {
     const Stored stored = TRY(find_page(connection, id));
     TRY(check_persona(stored.page, by));
+    if (over > 0 && stored.page.revision != over)
+      return fail(Code::busy, "the page was changed in this moment", "try again");
     Draft draft = TRY(make_draft(whole));
     NewPage& page = draft.page;
     const bool by_owner = by == "owner";

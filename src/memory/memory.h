@@ -141,9 +141,11 @@ class Memory {
   // revision. `by` is owner, agent, sync or import.
   Result<Page> edit(std::string_view id, const NewPage& changed, std::string_view by);
   // Puts `whole` in the page's place, empty fields too; id, and times that are 0, stay. Only the
-  // owner changes an origin or a persona page. A page that is the same already stays as it is.
+  // owner changes an origin or a persona page. A page that is the same already stays as it is. With
+  // `over`, the revision that `whole` was made from: Code::busy, and no change, if the page has
+  // another by now.
   Result<Page> replace(std::string_view id, const NewPage& whole, std::string_view by,
-                       std::string_view reason = "edited");
+                       std::string_view reason = "edited", int over = 0);
   // A pinned page ranks a little higher; a pinned preference is part of the identity.
   Result<Page> pin(std::string_view id, bool pinned);
   // The owner's word list: a query's `term` also looks for `expands_to`, with `weight` (0 takes it

@@ -382,7 +382,10 @@ TEST_F(MemoryTest, everything_a_page_carries_is_read_back_and_can_be_replaced) {
   expected.tags = {"clay"};
   expected.day.clear();
   expected.origin = "owner";
-  const Page synced = MUST(memory().replace(page.id, expected, "sync", "edited in the mirror"));
+  EXPECT_EQ(memory().replace(page.id, expected, "sync", "edited", 7).error().code, Code::busy)
+      << "made from another revision";
+  EXPECT_EQ(MUST(memory().get(page.id)).revision, 1);
+  const Page synced = MUST(memory().replace(page.id, expected, "sync", "edited in the mirror", 1));
   EXPECT_EQ(synced.revision, 2);
   EXPECT_EQ(synced.origin, "import") << "only the owner vouches for a page";
   EXPECT_EQ(synced.day, "");

@@ -165,11 +165,10 @@ class FolderTest(Home):
         self.assertIn("forgotten", self.ok("memory", "log", page["id"]))
         self.assertEqual(len(self.json("memory", "log", "--limit", "2")["log"]), 2)
 
-    def test_the_owners_editor(self):
-        page = self.json("memory", "add", "Tea at five.")
+    def edit_with(self, page, script):
+        """keel memory edit on a terminal, with an editor that runs `script`; "$2" is its file."""
         editor = self.home / "editor"
-        editor.write_text("#!/bin/sh\nsed -i 's/^Tea at five.$/Tea at six./' \"$2\"\n"
-                          "sed -i 's/^kind: .*/kind: preference/' \"$2\"\n")
+        editor.write_text("#!/bin/sh\n" + script)
         editor.chmod(0o700)
         leader, follower = pty.openpty()
         done = subprocess.run([KEEL, "memory", "edit", page["id"]], stdin=follower, stdout=follower,
@@ -178,7 +177,20 @@ class FolderTest(Home):
         os.close(follower)
         os.close(leader)
         self.assertEqual(done.returncode, 0, done.stderr)
-        now = self.json("memory", "show", page["id"])
+        return self.json("memory", "show", page["id"])
+
+    def test_what_is_written_while_the_editor_is_open_is_not_lost(self):
+        page = self.json("memory", "add", "Tea at five.\n\nBread on Monday.")
+        now = self.edit_with(page, "sed -i 's/^Tea at five.$/Tea at six./' \"$2\"\n"
+                             f"\"{KEEL}\" memory edit {page['id']} --tag kitchen --body "
+                             "'Tea at five.\n\nBread on Friday.' </dev/null >/dev/null\n")
+        self.assertEqual((now["body"], now["tags"], now["revision"]),
+                         ("Tea at six.\n\nBread on Friday.", ["kitchen"], 3))
+
+    def test_the_owners_editor(self):
+        page = self.json("memory", "add", "Tea at five.")
+        now = self.edit_with(page, "sed -i 's/^Tea at five.$/Tea at six./' \"$2\"\n"
+                             "sed -i 's/^kind: .*/kind: preference/' \"$2\"\n")
         self.assertEqual((now["body"], now["kind"], now["revision"]),
                          ("Tea at six.", "preference", 2))
         self.assertEqual(list(self.home.glob("edit-*")), [])

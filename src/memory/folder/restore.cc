@@ -272,7 +272,7 @@ class Restorer {
     const std::string_view by = options_.origin == "owner" ? "owner" : "import";
     if (by != "owner") merged.page.origin = now.origin;
     const Result<Page> changed =
-        memory_.replace(page.id, merged.page, by, "edited in an exported folder");
+        memory_.replace(page.id, merged.page, by, "edited in an exported folder", now.revision);
     if (!changed)
       report(page.path, 1, changed.error().message, true);
     else if (changed->revision != now.revision)

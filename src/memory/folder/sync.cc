@@ -250,17 +250,19 @@ class Pass {
   Status merge(const std::string& path, const NewPage& file, const NewPage& base, const Page& now,
                std::int64_t rev, const Text& text) {
     MergedPage merged = merge_pages(base, file, now);
+    // Without a change the page is left alone: somebody may be writing it in this moment.
+    const Result<Page> page =
+        says_the_same(merged.page, now)
+            ? Result<Page>(now)
+            : memory_.replace(now.id, merged.page, "owner", "edited in the folder", now.revision);
+    // The next pass merges with what it has become.
+    if (!page && page.error().code == Code::busy) return {};
     for (Conflict& one : merged.conflicts) {
       ++report_.conflicts;
       const ConflictRecord record{0, now.id, path, clock_.wall_ms(), std::move(one)};
       TRY(database_.write(
           [&](Connection& connection) { return put_conflict(connection, record); }));
     }
-    // Without a change the page is left alone: somebody may be writing it in this moment.
-    const Result<Page> page =
-        says_the_same(merged.page, now)
-            ? Result<Page>(now)
-            : memory_.replace(now.id, merged.page, "owner", "edited in the folder");
     if (!page) {
       report(path, page.error().message);
       return refuse(path, now.id, rev, text, page.error().message);

@@ -44,7 +44,7 @@ Result<Page> edit_to(Pass& pass, const Page& page, const std::string& title,
   changed.body = body;
   changed.tags = tags;
   changed.updated_ms = 0;
-  return pass.memory.replace(page.id, changed, by, reason);
+  return pass.memory.replace(page.id, changed, by, reason, page.revision);
 }
 
 Status hold(Pass& pass, Entry entry, std::string note) {
@@ -96,6 +96,7 @@ Status take_over(Pass& pass, Entry entry, const Page& page, const Version& base,
       edit_to(pass, page, there.title, there.body, there.tags, theirs.by, "changed in Notion");
   if (!first) {
     const Code code = first.error().code;
+    if (code == Code::busy) return {};  // the next pass merges with what it has become
     if (code != Code::limit && code != Code::invalid_argument && code != Code::permission)
       return keel::pass(first.error());
     return hold(pass, std::move(entry),
@@ -106,8 +107,10 @@ Status take_over(Pass& pass, Entry entry, const Page& page, const Version& base,
   Page last = *first;
   if (local_changed) {
     const std::string_view by = page.kind == "persona" ? "owner" : "sync";
-    last = TRY(edit_to(pass, *first, both.title, both.body, both.tags, by,
-                       "merged with a change in Notion"));
+    Result<Page> merged = edit_to(pass, *first, both.title, both.body, both.tags, by,
+                                  "merged with a change in Notion");
+    if (!merged && merged.error().code == Code::busy) return {};
+    last = TRY(std::move(merged));
     ++pass.report.merged;
   }
   if (first->revision != page.revision) ++pass.report.taken;
