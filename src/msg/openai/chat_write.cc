@@ -28,7 +28,11 @@ class RequestWriter {
     }
     Writer w;
     w.object().text("model", c_.params.model).key("messages").array();
-    for (std::size_t i = 0; i < c_.items.size(); ++i) write_item(w, i);
+    for (std::size_t i = 0; i < c_.items.size(); ++i) {
+      write_item(w, i);
+      const bool results_go_on = i + 1 < c_.items.size() && c_.items[i + 1].role == Role::tool;
+      if (!lifted_.empty() && !results_go_on) write_lifted(w);
+    }
     w.end_array();
     write_tools(w);
     write_params(w);
@@ -126,11 +130,11 @@ class RequestWriter {
     w.end_object();
   }
 
-  // Tool messages hold text; their images follow in a user message that says whose they are.
+  // Tool messages hold text; their images follow in a user message that says whose they are. That
+  // comes after all results: services refuse anything else between them.
   void write_results(Writer& w, std::size_t i) {
     const Item& item = c_.items[i];
     const std::string where = "items." + std::to_string(i);
-    std::vector<std::pair<std::string, const ToolResult::Part*>> lifted;
     for (const Block& block : item.blocks) {
       const auto* result = std::get_if<ToolResult>(&block);
       if (result == nullptr) continue;
@@ -141,7 +145,7 @@ class RequestWriter {
       std::vector<Block> texts;
       for (const auto& part : result->parts) {
         if (std::holds_alternative<Image>(part) || std::holds_alternative<Document>(part)) {
-          lifted.emplace_back(result->call_id, &part);
+          lifted_.push_back({result->call_id, &part, where});
           lose(Lost::order, where, "what a tool showed moved to a user message");
         } else if (const auto* text = std::get_if<Text>(&part)) {
           texts.emplace_back(*text);
@@ -154,14 +158,17 @@ class RequestWriter {
       write_result(w, *result, std::move(texts), where);
     }
     write_extras(w, item.extras, to, written_.losses, where);
-    if (lifted.empty()) return;
+  }
+
+  void write_lifted(Writer& w) {
     w.object().text("role", "user").key("content").array();
-    for (const auto& [id, part] : lifted) {
+    for (const auto& [id, part, where] : lifted_) {
       w.object().text("type", "text");
       w.text("text", "[From the result of the tool call " + json_quoted(id) + ":]").end_object();
       write_part(w, std::visit([](const auto& p) { return Block(p); }, *part), where);
     }
     w.end_array().end_object();
+    lifted_.clear();
   }
 
   void write_result(Writer& w, const ToolResult& result, std::vector<Block> texts,
@@ -358,8 +365,15 @@ class RequestWriter {
     w.end_object().end_object();
   }
 
+  struct Lifted {
+    std::string id;  // of the call
+    const ToolResult::Part* part;
+    std::string where;
+  };
+
   Conversation c_;
   const Target& target_;
+  std::vector<Lifted> lifted_;  // from results, for the user message behind them
   Written written_;
   bool has_tools_ = false;
 };
