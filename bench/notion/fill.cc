@@ -6,10 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "memory/folder/sync_rows.h"
+#include "app/assembly.h"
 #include "memory/memory.h"
-#include "memory/notion/ledger.h"
-#include "store/journal.h"
 
 using namespace keel;
 
@@ -64,10 +62,7 @@ int main(int argc, char** argv) {
   if (argc < 4) return 2;
   store::DatabaseOptions options;
   options.path = std::string(argv[1]) + "/keel.db";
-  options.migrations = memory::migrations();
-  for (store::Migration& one : memory::folder_migrations()) options.migrations.push_back(one);
-  for (store::Migration& one : memory::notion::migrations()) options.migrations.push_back(one);
-  for (store::Migration& one : store::journal_migrations()) options.migrations.push_back(one);
+  options.migrations = app::database_migrations();
   const SystemClock clock;
   const auto database = MUST(store::Database::open(options));
   memory::Memory memory(*database, clock);
