@@ -302,5 +302,27 @@ TEST(Property, TheJournalFormKeepsEveryTypedField) {
   }
 }
 
+// Chat services refuse a message that stands between the results of one answer's calls.
+TEST(Property, ImagesOfSeveralResultsComeBehindAllOfThem) {
+  Conversation talk =
+      MUST(parse_request(Dialect::anthropic,
+                         R"({"model":"m","max_tokens":9,"messages":[{"role":"user","content":"q"},)"
+                         R"({"role":"assistant","content":[)"
+                         R"({"type":"tool_use","id":"t","name":"f","input":{}},)"
+                         R"({"type":"tool_use","id":"u","name":"f","input":{}}]},)"
+                         R"({"role":"user","content":[)"
+                         R"({"type":"tool_result","tool_use_id":"t","content":[{"type":"image",)"
+                         R"("source":{"type":"url","url":"https://a.b/c.png"}}]},)"
+                         R"({"type":"tool_result","tool_use_id":"u","content":[{"type":"image",)"
+                         R"("source":{"type":"url","url":"https://a.b/d.png"}}]}]}]})"))
+          .conversation;
+  // As two items, which a conversation may have too.
+  talk.items.push_back({Role::tool, {talk.items.back().blocks.back()}});
+  talk.items[talk.items.size() - 2].blocks.pop_back();
+  const std::string body = write_request(Dialect::chat, talk, {.pass_through = false}).body;
+  EXPECT_LT(body.rfind(R"("role":"tool")"), body.find("c.png")) << body;
+  EXPECT_LT(body.find("c.png"), body.find("d.png")) << body;
+}
+
 }  // namespace
 }  // namespace keel::msg

@@ -474,24 +474,6 @@ TEST(Trap, AnImageInAToolResultIsMovedAndNotLost) {
   EXPECT_TRUE(has(written(responses_, p), R"({"type":"input_image","image_url":"data:image/png)"));
 }
 
-// Services refuse a message that stands between the results of one answer's calls.
-TEST(Trap, ImagesOfSeveralResultsComeBehindAllOfThem) {
-  const std::string image =
-      R"("content":[{"type":"image","source":{"type":"url","url":"https://a.b/c.png"}}])";
-  Parsed p = claude(R"([{"role":"user","content":"q"},{"role":"assistant","content":[)"
-                    R"({"type":"tool_use","id":"t","name":"f","input":{}},)"
-                    R"({"type":"tool_use","id":"u","name":"f","input":{}}]},)"
-                    R"({"role":"user","content":[{"type":"tool_result","tool_use_id":"t",)" +
-                    image + R"(},{"type":"tool_result","tool_use_id":"u",)" + image + R"(}]}])");
-  // As two items, which is how OpenAI's dialects have them.
-  std::vector<Item>& items = p.conversation.items;
-  items.push_back({Role::tool, {items.back().blocks.back()}});
-  items[items.size() - 2].blocks.pop_back();
-  const std::string body = written(chat_, p, {.pass_through = false});
-  EXPECT_LT(body.rfind(R"("role":"tool")"), body.find("image_url")) << body;
-  EXPECT_TRUE(has(body, R"(\"t\")") && has(body, R"(\"u\")")) << body;
-}
-
 TEST(Trap, AModelThatCannotSeeIsToldThatAnImageIsMissing) {
   const Parsed p = openai(
       R"([{"role":"user","content":[{"type":"image_url","image_url":{"url":"https://a.b/c.png"}}]}])");
