@@ -6,8 +6,9 @@
 The Node SDKs are tried where KEEL_NODE_SDKS names a folder with node_modules (npm install
 @anthropic-ai/sdk openai), Claude Code where KEEL_CLAUDE_CODE names its program (npm install
 @anthropic-ai/claude-code; 2.1.197 was tried), Codex where KEEL_CODEX does (npm install
-@openai/codex; 0.171.0 was tried). What is not there is skipped: api_test.py checks the same with
-the standard library.
+@openai/codex; 0.171.0 was tried), OpenClaw where KEEL_OPENCLAW does (npm install openclaw, which
+wants a newer Node than most systems have). What is not there is skipped: api_test.py checks the
+same with the standard library. clients.py writes a page of what each was seen to do.
 """
 
 import importlib.util
@@ -17,6 +18,7 @@ import subprocess
 import unittest
 
 from api_test import ApiHome, READ
+from clients import shows
 from harness import CALM
 
 
@@ -31,6 +33,8 @@ class AnthropicTest(ApiHome):
         return anthropic.Anthropic(base_url=f"http://127.0.0.1:{self.port}", auth_token=self.token,
                                    api_key=None, **more)
 
+    @shows("anthropic (Python)", "an answer as a whole", "a streamed answer",
+           "tokens counted", "models listed")
     def test_whole_and_streamed(self):
         self.daemon({"text": "Hello there.", "repeat": True})
         client = self.client()
@@ -46,6 +50,9 @@ class AnthropicTest(ApiHome):
         self.assertEqual(count.input_tokens, answer.usage.input_tokens)
         self.assertEqual([model.id for model in client.models.list()], ["small"])
 
+    @shows("anthropic (Python)", "a streamed answer", "a call of a tool", "two calls at once",
+           "the result of a call", "thoughts shown", "thoughts sent back",
+           "the beginning found in the cache")
     def test_a_loop_with_two_tools_at_once_and_thoughts_that_come_back(self):
         self.daemon({"on": "user", "thinking": "both then", "text": "Looking.", "repeat": True,
                      "calls": [{"name": "Read", "arguments": {"path": "a"}},
@@ -69,6 +76,8 @@ class AnthropicTest(ApiHome):
         self.assertEqual(second.content[0].text, "Done.")
         self.assertGreater(second.usage.cache_read_input_tokens, 0)
 
+    @shows("anthropic (Python)", "an unknown model", "a prompt that is too long",
+           "a wrong token", "a failure in the middle of a stream")
     def test_errors_are_the_errors_of_the_sdk(self):
         import anthropic
         self.daemon({"match": "break", "text": "one two", "repeat": True,
@@ -98,6 +107,8 @@ class OpenAiTest(ApiHome):
         return openai.OpenAI(base_url=f"http://127.0.0.1:{self.port}/v1", api_key=self.token,
                              **more)
 
+    @shows("openai (Python), Chat", "an answer as a whole", "a streamed answer",
+           "models listed")
     def test_chat_whole_and_streamed(self):
         self.daemon({"text": "Hello there.", "repeat": True})
         client = self.client()
@@ -110,6 +121,8 @@ class OpenAiTest(ApiHome):
         self.assertEqual(text, "Hello there.")
         self.assertEqual([model.id for model in client.models.list()], ["small"])
 
+    @shows("openai (Python), Chat", "a streamed answer", "a call of a tool",
+           "the result of a call")
     def test_chat_with_tools(self):
         self.daemon({"on": "user", "calls": [{"name": "Read", "arguments": {"path": "a"}}],
                      "repeat": True},
@@ -128,6 +141,7 @@ class OpenAiTest(ApiHome):
         answer = client.chat.completions.create(model="small", messages=talk, tools=[tool])
         self.assertEqual(answer.choices[0].message.content, "Done.")
 
+    @shows("openai (Python), Responses", "an answer as a whole", "a streamed answer")
     def test_responses_whole_and_streamed(self):
         self.daemon({"text": "Hello there.", "repeat": True})
         client = self.client()
@@ -138,10 +152,50 @@ class OpenAiTest(ApiHome):
                 pass
             self.assertEqual(stream.get_final_response().output_text, "Hello there.")
 
+    @shows("openai (Python), Responses", "a streamed answer", "a call of a tool",
+           "two calls at once", "the result of a call", "thoughts shown", "thoughts sent back",
+           "the beginning found in the cache")
+    def test_responses_with_two_tools_at_once_and_thoughts_that_come_back(self):
+        self.daemon({"on": "user", "thinking": "both then", "repeat": True,
+                     "calls": [{"name": "Read", "arguments": {"path": "a"}},
+                               {"name": "Read", "arguments": {}}]},
+                    {"on": "tool", "result": "two", "text": "Done.", "repeat": True})
+        client = self.client()
+        more = {"model": "small", "store": False, "reasoning": {"effort": "low"},
+                "include": ["reasoning.encrypted_content"],
+                "tools": [{"type": "function", "name": "Read", "strict": False,
+                           "parameters": READ["input_schema"]}]}
+        talk = [{"role": "user", "content": "read both"}]
+        with client.responses.stream(input=talk, **more) as stream:
+            for _ in stream:
+                pass
+            first = stream.get_final_response()
+        calls = [item for item in first.output if item.type == "function_call"]
+        self.assertEqual([json.loads(call.arguments) for call in calls], [{"path": "a"}, {}])
+        self.assertEqual(first.output[0].type, "reasoning")
+        talk += [item.model_dump(exclude_none=True) for item in first.output]
+        talk += [{"type": "function_call_output", "call_id": call.call_id, "output": text}
+                 for call, text in zip(calls, ("one", "two"))]
+        second = client.responses.create(input=talk, **more)
+        self.assertEqual(second.output_text, "Done.")
+        self.assertGreater(second.usage.input_tokens_details.cached_tokens, 0)
+
+    @shows("openai (Python), Chat", "an unknown model", "a wrong token",
+           "a failure in the middle of a stream")
+    @shows("openai (Python), Responses", "a prompt that is too long")
     def test_errors_are_the_errors_of_the_sdk(self):
         import openai
-        self.daemon({"text": "x", "repeat": True}, model="context = 256")
+        self.daemon({"match": "break", "text": "one two", "repeat": True,
+                     "error": {"code": "unavailable", "message": "the engine is gone"}},
+                    {"text": "x", "repeat": True}, model="context = 256")
         client = self.client(max_retries=0)
+        with self.assertRaises(openai.AuthenticationError):
+            openai.OpenAI(base_url=f"http://127.0.0.1:{self.port}/v1", api_key="wrong",
+                          max_retries=0).models.list()
+        with self.assertRaisesRegex(openai.APIError, "the engine is gone"):
+            for _ in client.chat.completions.create(
+                    model="small", stream=True, messages=[{"role": "user", "content": "break"}]):
+                pass
         with self.assertRaises(openai.NotFoundError):
             client.chat.completions.create(model="none",
                                            messages=[{"role": "user", "content": "x"}])
@@ -192,6 +246,9 @@ console.log(JSON.stringify({
 
 @unittest.skipUnless(os.environ.get("KEEL_NODE_SDKS"), "KEEL_NODE_SDKS names no folder")
 class NodeTest(ApiHome):
+    @shows("@anthropic-ai/sdk (Node)", "a streamed answer", "a call of a tool",
+           "two calls at once", "thoughts shown", "an unknown model")
+    @shows("openai (Node)", "a streamed answer", "a call of a tool", "two calls at once")
     def test_streams_and_errors(self):
         self.daemon({"thinking": "hm", "text": "Hello there.", "repeat": True,
                      "calls": [{"name": "Read", "arguments": {"path": "a"}},
@@ -209,6 +266,8 @@ class NodeTest(ApiHome):
 
 @unittest.skipUnless(os.environ.get("KEEL_CLAUDE_CODE"), "KEEL_CLAUDE_CODE names no program")
 class ClaudeCodeTest(ApiHome):
+    @shows("Claude Code", "a streamed answer", "a call of a tool", "two calls at once",
+           "the result of a call", "the beginning found in the cache")
     def test_a_task_with_two_tools_whose_second_turn_finds_its_beginning(self):
         work = self.home / "work"
         work.mkdir()
@@ -237,6 +296,8 @@ class ClaudeCodeTest(ApiHome):
 
 @unittest.skipUnless(os.environ.get("KEEL_CODEX"), "KEEL_CODEX names no program")
 class CodexTest(ApiHome):
+    @shows("Codex", "a streamed answer", "a call of a tool", "the result of a call",
+           "the beginning found in the cache")
     def test_a_task_with_two_tools_whose_turns_find_their_beginning(self):
         work = self.home / "work"
         work.mkdir()
@@ -270,6 +331,40 @@ wire_api = "responses"
                        for name in ("prompt", "cached"))
         # Of three requests the second and the third begin with all of the one before.
         self.assertGreater(found, 0.6 * read)
+
+
+@unittest.skipUnless(os.environ.get("KEEL_OPENCLAW"), "KEEL_OPENCLAW names no program")
+class OpenClawTest(ApiHome):
+    @shows("OpenClaw", "a streamed answer", "a call of a tool")
+    def test_a_task_with_a_tool(self):
+        work = self.home / "work"
+        work.mkdir()
+        (work / "a.txt").write_text("the secret of a\n", encoding="utf-8")
+        # The last of its messages is always one of the user, with what OpenClaw knows.
+        self.daemon({"match": "OPENCLAW_INTERNAL_CONTEXT", "text": "Looking.",
+                     "calls": [{"name": "read", "arguments": {"path": str(work / "a.txt")}}]},
+                    {"text": "It was read.", "repeat": True}, model="context = 65536")
+        state = self.home / "openclaw"
+        state.mkdir()
+        (state / "openclaw.json").write_text(json.dumps({
+            "gateway": {"mode": "local"},
+            "agents": {"defaults": {"workspace": str(work), "model": {"primary": "keel/small"}}},
+            "models": {"providers": {"keel": {
+                "baseUrl": f"http://127.0.0.1:{self.port}", "apiKey": self.token,
+                "api": "anthropic-messages",
+                "models": [{"id": "small", "name": "small", "input": ["text"],
+                            "contextWindow": 65536, "maxTokens": 4096}]}}}}), encoding="utf-8")
+        program = os.environ["KEEL_OPENCLAW"]
+        done = subprocess.run(
+            [program, "agent", "--local", "--agent", "main", "--message", "read a.txt", "--json"],
+            cwd=work, capture_output=True, timeout=8 * CALM, check=False, stdin=subprocess.DEVNULL,
+            env={"PATH": os.path.dirname(program) + ":" + os.environ["PATH"],
+                 "HOME": str(self.home), "OPENCLAW_STATE_DIR": str(state),
+                 "OPENCLAW_CONFIG_PATH": str(state / "openclaw.json"),
+                 "OPENCLAW_DISABLE_BONJOUR": "1"})
+        self.assertEqual(done.returncode, 0, done.stdout.decode() + done.stderr.decode())
+        self.assertIn("It was read.", done.stdout.decode())
+        self.assertRegex(done.stdout.decode(), r'"toolSummary": \{\s*"calls": 1')
 
 
 if __name__ == "__main__":
