@@ -105,13 +105,13 @@ class Context {
     std::size_t tokens = 0;
     std::vector<std::uint8_t> state;
   };
-  // What of a ledger is on the disk: its first `tokens` tokens, in segments with these ends. What a
-  // recurrent model holds of a segment cannot be cut, so for it only whole ones count.
+  // What of a ledger is on the disk: segments with these ends. What a recurrent model holds of a
+  // segment cannot be cut, so for it only whole ones count.
   struct Saved {
-    std::size_t tokens = 0;
     std::vector<std::size_t> ends;
     std::size_t written = 0;  // segments, those that are void included
 
+    std::size_t tokens() const { return ends.empty() ? 0 : ends.back(); }
     void cut(std::size_t length, bool whole);
     void add(std::size_t end);
   };

@@ -200,12 +200,12 @@ std::size_t Context::copy_end(std::size_t from, std::vector<std::uint8_t>& state
 }
 
 void Context::Saved::cut(std::size_t length, bool whole) {
-  while (!ends.empty() && ends.back() > length) ends.pop_back();
-  tokens = whole ? (ends.empty() ? 0 : ends.back()) : std::min(tokens, length);
+  if (tokens() <= length) return;
+  while (tokens() > length) ends.pop_back();
+  if (!whole && tokens() < length) ends.push_back(length);
 }
 
 void Context::Saved::add(std::size_t end) {
-  tokens = end;
   ends.push_back(end);
   ++written;
 }
@@ -217,9 +217,9 @@ void Context::save() {
   // Each segment of a recurrent model holds a whole state: too many are made one.
   if (files_->lost(live_) || (recurrent_ && saved_.written >= limits::kv_states)) saved_ = {};
   const std::size_t size = ledger_.size();
-  if (size < kWorthParking || size <= saved_.tokens) return;
+  if (size < kWorthParking || size <= saved_.tokens()) return;
   KvSegment segment;
-  segment.from = saved_.tokens;
+  segment.from = saved_.tokens();
   segment.tokens.assign(ledger_.begin() + static_cast<std::ptrdiff_t>(segment.from), ledger_.end());
   const std::size_t copied = copy_end(segment.from, segment.state);
   if (copied != segment.state.size()) return;
