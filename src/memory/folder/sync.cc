@@ -250,11 +250,8 @@ class Pass {
   Status merge(const std::string& path, const NewPage& file, const NewPage& base, const Page& now,
                std::int64_t rev, const Text& text) {
     MergedPage merged = merge_pages(base, file, now);
-    // Without a change the page is left alone: somebody may be writing it in this moment.
     const Result<Page> page =
-        says_the_same(merged.page, now)
-            ? Result<Page>(now)
-            : memory_.replace(now.id, merged.page, "owner", "edited in the folder", now.revision);
+        memory_.replace(now.id, merged.page, "owner", "edited in the folder", now.revision);
     // The next pass merges with what it has become.
     if (!page && page.error().code == Code::busy) return {};
     for (Conflict& one : merged.conflicts) {
