@@ -56,6 +56,15 @@ struct Data {
   }
 };
 
+void run_together(Attention& attention, const AttentionInput& input, int count) {
+  attention.prepare(input);
+  std::vector<rt::Thread> threads;
+  for (int i = 0; i < count; ++i) {
+    threads.push_back(
+        rt::start_thread("attend", [&, i](std::stop_token) { attention.run(input, i, count); }));
+  }
+}
+
 TEST(Attention, EqualsExactArithmetic) {
   for (const Isa isa : usable()) EXPECT_LT(attention_check(isa), kRounding) << isa_name(isa);
 }
@@ -83,13 +92,7 @@ TEST(Attention, ThreadsShareTheWorkAndAgree) {
       Attention attention(isa, 3);
       for (int round = 0; round < 50; ++round) {
         data.result.assign(data.result.size(), -1.0F);
-        attention.prepare(data.input);
-        std::vector<rt::Thread> threads;
-        for (int i = 0; i < 3; ++i) {
-          threads.push_back(rt::start_thread(
-              "attend", [&, i](std::stop_token) { attention.run(data.input, i, 3); }));
-        }
-        threads.clear();
+        run_together(attention, data.input, 3);
         for (const float value : data.result) ASSERT_NEAR(value, 1.0F, 1e-5F);
       }
     }
@@ -131,13 +134,7 @@ TEST(Attention, WhatIsSeenMayLieAnywhere) {
       }
       data.mask[300 + begin] = 0xFC00;  // the second row sees one less
       Attention attention(isa, 3);
-      attention.prepare(data.input);
-      std::vector<rt::Thread> threads;
-      for (int i = 0; i < 3; ++i) {
-        threads.push_back(rt::start_thread(
-            "attend", [&, i](std::stop_token) { attention.run(data.input, i, 3); }));
-      }
-      threads.clear();
+      run_together(attention, data.input, 3);
       for (std::size_t i = 0; i < data.result.size(); ++i) {
         const bool blind = i >= data.result.size() / 2 && end - begin == 1;
         ASSERT_NEAR(data.result[i], blind ? 0.0F : 1.0F, 1e-5F) << begin << " to " << end;

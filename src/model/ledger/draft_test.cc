@@ -32,8 +32,7 @@ void take_times(Drafter& drafter, double one, double four, double eight) {
 
 TEST(Drafter, AQuoteIsGoneOnWith) {
   Drafter drafter;
-  const Tokens ledger = joined(count_up(100, 40), {7, 8, 110, 111});
-  EXPECT_EQ(drafter.propose(ledger, 112), count_up(113, 3));
+  EXPECT_EQ(drafter.propose(quoting, 112), count_up(113, 3));
 }
 
 TEST(Drafter, WhatWasNeverSeenIsNotGuessed) {
@@ -67,10 +66,9 @@ TEST(Drafter, WhatWasCutOffIsNotQuoted) {
 
 TEST(Drafter, ASourceThatDoesNotPayIsLeftAloneAndTriedAgainSeldom) {
   Drafter drafter;
-  const Tokens ledger = joined(count_up(100, 40), {7, 8, 110, 111});
   int tries = 0;
   for (int i = 0; i < 2000; ++i) {
-    if (drafter.propose(ledger, 112).empty()) continue;
+    if (drafter.propose(quoting, 112).empty()) continue;
     ++tries;
     drafter.learn(0);
   }
@@ -80,10 +78,9 @@ TEST(Drafter, ASourceThatDoesNotPayIsLeftAloneAndTriedAgainSeldom) {
 
 TEST(Drafter, ASourceThatIsAlwaysRightIsUsedInFull) {
   Drafter drafter;
-  const Tokens ledger = joined(count_up(100, 40), {7, 8, 110, 111});
   std::size_t size = 0;
   for (int i = 0; i < 20; ++i) {
-    size = drafter.propose(ledger, 112).size();
+    size = drafter.propose(quoting, 112).size();
     ASSERT_GE(size, 3u);
     drafter.learn(size);
   }
@@ -124,8 +121,7 @@ TEST(Drafter, OneSlowEvaluationIsNotTakenForTheCost) {
     drafter.timed(8, 20.0);
   }
   drafter.timed(8, 900.0);
-  const Tokens ledger = joined(count_up(100, 40), {7, 8, 110, 111});
-  EXPECT_EQ(drafter.propose(ledger, 112).size(), 7u);
+  EXPECT_EQ(drafter.propose(quoting, 112).size(), 7u);
 }
 
 }  // namespace
