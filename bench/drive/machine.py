@@ -152,6 +152,12 @@ def describe(known):
             f"{known['other_load']} of a processor")
 
 
+def in_turn(names, turn):
+    """The names, each `turn` beginning with the next one."""
+    first = turn % len(names)
+    return list(names[first:]) + list(names[:first])
+
+
 def spread(values):
     """Median with least and most."""
     return {"median": statistics.median(values), "min": min(values), "max": max(values)}

@@ -19,7 +19,10 @@ def long_text(seed, words):
 
 
 def prompt_of(engine, tokens, seed=1):
-    """Items whose prompt has `tokens` tokens or a few less; a longer one begins with it."""
+    """Items whose prompt has `tokens` tokens or a few less; a longer one begins with it. 0: the
+    shortest there is."""
+    if tokens == 0:
+        return [text_item("user", "Go on.")]
     words = long_text(seed, tokens + 16).split(" ")
 
     def items(count):
