@@ -156,5 +156,4 @@ def check():
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
     sys.exit(write() if "--write" in sys.argv[1:] else check())
