@@ -250,16 +250,17 @@ class Pass {
   Status merge(const std::string& path, const NewPage& file, const NewPage& base, const Page& now,
                std::int64_t rev, const Text& text) {
     MergedPage merged = merge_pages(base, file, now);
-    const Result<Page> page =
-        memory_.replace(now.id, merged.page, "owner", "edited in the folder", now.revision);
-    // The next pass merges with what it has become.
-    if (!page && page.error().code == Code::busy) return {};
+    // Before the page, so that a kill between the two loses none.
     for (Conflict& one : merged.conflicts) {
       ++report_.conflicts;
       const ConflictRecord record{0, now.id, path, clock_.wall_ms(), std::move(one)};
       TRY(database_.write(
           [&](Connection& connection) { return put_conflict(connection, record); }));
     }
+    const Result<Page> page =
+        memory_.replace(now.id, merged.page, "owner", "edited in the folder", now.revision);
+    // The next pass merges with what it has become.
+    if (!page && page.error().code == Code::busy) return {};
     if (!page) {
       report(path, page.error().message);
       return refuse(path, now.id, rev, text, page.error().message);
