@@ -4,6 +4,8 @@
 #include <mutex>
 #include <utility>
 
+#include "msg/raw.h"
+
 namespace keel::msg {
 namespace {
 
@@ -383,8 +385,12 @@ Schema Schema::from_text(std::string text) {
 
 const Json& Schema::json() const {
   if (!state_->text.empty()) {
-    std::call_once(state_->read,
-                   [this] { state_->value = Json::parse(state_->text, nullptr, false); });
+    // By the reader that let the text in: another one would refuse half a character, or a number
+    // that no double holds.
+    std::call_once(state_->read, [this] {
+      const Result<Doc> doc = Doc::parse(state_->text, "a schema");
+      state_->value = doc ? json_of(doc->root()) : Json::object();
+    });
   }
   return state_->value;
 }

@@ -64,5 +64,15 @@ TEST(Conversation, BrokenStoredItemsAreErrors) {
   EXPECT_FALSE(tool_from_json(*parse_json("{\"name\":\"x\",\"schema\":7}")));
 }
 
+// Clients send what their own readers let pass; a schema that another reader refuses ended keel.
+TEST(Schema, WhatWasReadAsTextIsReadAsAValueToo) {
+  const Json schema =
+      Schema::from_text(R"({"type":"a\ud800","maximum":1e999,"x":[1,true,null,"b"]})").json();
+  ASSERT_TRUE(schema.is_object());
+  EXPECT_EQ(schema["type"], "a\uFFFD");
+  EXPECT_TRUE(schema["maximum"].is_null());
+  EXPECT_EQ(schema["x"], Json({1, true, nullptr, "b"}));
+}
+
 }  // namespace
 }  // namespace keel::msg
