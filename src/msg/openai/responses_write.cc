@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <deque>
 
 #include "base/text.h"
 #include "msg/openai/part.h"
@@ -79,7 +80,15 @@ class RequestWriter {
     w.text("role", item.role != Role::system ? "user" : item.developer ? "developer" : "system");
     w.key("content");
     std::vector<const Block*> blocks;
-    for (const Block& block : item.blocks) blocks.push_back(&block);
+    std::deque<Block> said;  // in place of refusals
+    for (const Block& block : item.blocks) {
+      const auto* refusal = std::get_if<Refusal>(&block);
+      if (refusal != nullptr) {
+        lose(Lost::refusal, where, "only an answer can hold a refusal");
+        said.emplace_back(Text{refusal->text, {}, refusal->extras});
+      }
+      blocks.push_back(refusal != nullptr ? &said.back() : &block);
+    }
     write_content(w, blocks, where, false);
     write_extras(w, item.extras, to, written_.losses, where);
     w.end_object();
@@ -163,9 +172,7 @@ class RequestWriter {
       w.object().text("type", answer ? "output_text" : "input_text").text("text", text->text);
       finish(text->extras);
     } else if (const auto* refusal = std::get_if<Refusal>(&block)) {
-      if (!answer) lose(Lost::refusal, where, "only an answer can hold a refusal");
-      w.object().text("type", answer ? "refusal" : "input_text");
-      w.text(answer ? "refusal" : "text", refusal->text);
+      w.object().text("type", "refusal").text("refusal", refusal->text);
       finish(refusal->extras);
     } else if (const auto* image = std::get_if<Image>(&block)) {
       const std::string_view same = passes(*image, to, target_);
