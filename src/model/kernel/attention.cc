@@ -14,6 +14,7 @@ namespace keel::kernel {
 namespace {
 
 constexpr int kReadingRows = 32;  // from so many rows on, threads share rows and not the cache
+constexpr int kShort = kTile;     // up to so many positions seen, threads share heads
 constexpr int kVector = 16;       // head sizes are multiples of it
 constexpr int kSpins = 4096;      // before a waiting thread lets others run
 constexpr float kLog2E = 1.44269504F;
@@ -64,6 +65,15 @@ bool attention_fits(const AttentionInput& input) {
          input.head_size <= kHeadSizeMax && input.rows > 0 && input.positions > 0;
 }
 
+// Queries that share one head of keys and values: of rows [row, row + rows) and of `heads` query
+// heads from `head` on.
+struct Attention::Span {
+  int row = 0;
+  int rows = 0;
+  int head = 0;
+  int heads = 0;
+};
+
 // What one thread works in: a block for each head of keys and values that it walks over together,
 // and one tile's worth of converted cache for all of them.
 struct Attention::Scratch {
@@ -98,15 +108,13 @@ struct Attention::Scratch {
     }
   }
 
-  // The queries of rows [row, row + rows) that share head `kv_head`, in that head's block.
-  void begin(const AttentionInput& input, Block& block, int kv_head, int row, int rows) {
-    const int group = queries_per_kv_head(input);
-    block.count = rows * group;
+  static void begin(const AttentionInput& input, Block& block, const Span& span) {
+    block.count = span.rows * span.heads;
     float* to = block.queries;
-    for (int r = 0; r < rows; ++r) {
-      for (int g = 0; g < group; ++g) {
-        const float* from = input.query + static_cast<std::size_t>(row + r) * input.query_row +
-                            static_cast<std::size_t>(kv_head * group + g) * input.query_head;
+    for (int r = 0; r < span.rows; ++r) {
+      for (int h = 0; h < span.heads; ++h) {
+        const float* from = input.query + static_cast<std::size_t>(span.row + r) * input.query_row +
+                            static_cast<std::size_t>(span.head + h) * input.query_head;
         for (int d = 0; d < input.head_size; ++d) *to++ = from[d] * input.scale * kLog2E;
       }
     }
@@ -114,11 +122,24 @@ struct Attention::Scratch {
     std::fill_n(block.maximum, block.count, -std::numeric_limits<float>::infinity());
     std::fill_n(block.total, block.count, 0.0F);
   }
+
+  // When the block has seen all that its queries see.
+  static void finish(const AttentionInput& input, const Block& block, const Span& span) {
+    for (int m = 0; m < block.count; ++m) {
+      const float inverse = block.total[m] > 0 ? 1.0F / block.total[m] : 0.0F;
+      const int query = (span.row + m / span.heads) * input.heads + span.head + m % span.heads;
+      float* to = input.result +
+                  static_cast<std::size_t>(query) * static_cast<std::size_t>(input.head_size);
+      const float* from = block.sums + m * input.head_size;
+      for (int d = 0; d < input.head_size; ++d) to[d] = from[d] * inverse;
+    }
+  }
 };
 
 namespace {
 
-Tile tile_of(const AttentionInput& input, int kv_head, int row, int at, int to) {
+Tile tile_of(const AttentionInput& input, int kv_head, int row, int queries_per_row, int at,
+             int to) {
   const auto position = static_cast<std::size_t>(at);
   const auto head = static_cast<std::size_t>(kv_head);
   Tile tile;
@@ -130,7 +151,7 @@ Tile tile_of(const AttentionInput& input, int kv_head, int row, int at, int to) 
   tile.mask_row = input.mask_row;
   if (input.mask != nullptr)
     tile.mask = input.mask + static_cast<std::size_t>(row) * input.mask_row + position;
-  tile.queries_per_row = queries_per_kv_head(input);
+  tile.queries_per_row = queries_per_row;
   return tile;
 }
 
@@ -153,15 +174,12 @@ std::pair<int, int> visible(const AttentionInput& input) {
   return {first / kTile * kTile, last};
 }
 
-// Reads a tile's cells once from one end to the other. The work on them jumps from position to
-// position, which the processor cannot foresee: without this it waits for each line by itself, and
-// a token deep in a conversation takes twice as long. Prefetch instructions did not help.
-void touch(const std::uint16_t* cells, std::size_t position, std::size_t head, int kv_heads,
+void touch(const std::uint16_t* cells, std::size_t position, std::size_t head, int heads,
            int head_size, int positions) {
   constexpr std::size_t line = 64 / sizeof(std::uint16_t);
   const auto size = static_cast<std::size_t>(head_size);
   for (int p = 0; p < positions; ++p) {
-    for (int h = 0; h < kv_heads; ++h) {
+    for (int h = 0; h < heads; ++h) {
       const std::uint16_t* from =
           cells + static_cast<std::size_t>(p) * position + static_cast<std::size_t>(h) * head;
       for (std::size_t d = 0; d < size; d += line) {
@@ -170,6 +188,18 @@ void touch(const std::uint16_t* cells, std::size_t position, std::size_t head, i
       }
     }
   }
+}
+
+// Reads a tile's cells of heads [begin, end) once from one end to the other. The work on them jumps
+// from position to position, which the processor cannot foresee: without this it waits for each
+// line by itself, and a token deep in a conversation takes twice as long. Prefetch instructions did
+// not help.
+void touch(const AttentionInput& input, int begin, int end, int at, int to) {
+  const Tile tile = tile_of(input, begin, 0, 1, at, to);
+  touch(tile.keys, input.key_position, input.key_head, end - begin, input.head_size,
+        tile.positions);
+  touch(tile.values, input.value_position, input.value_head, end - begin, input.head_size,
+        tile.positions);
 }
 
 }  // namespace
@@ -192,8 +222,13 @@ void Attention::run(const AttentionInput& input, int thread, int threads) {
   scratch_[static_cast<std::size_t>(thread)]->fit(input.head_size, input.kv_heads);
   if (input.rows >= kReadingRows) {
     run_reading(input, thread, threads);
+    return;
+  }
+  const auto [first, last] = visible(input);
+  if (last - first <= kShort || input.kv_heads % threads == 0) {
+    run_heads(input, first, last, thread, threads);
   } else {
-    run_writing(input, thread, threads);
+    run_writing(input, first, last, thread, threads);
   }
 }
 
@@ -209,28 +244,54 @@ void Attention::run_reading(const AttentionInput& input, int thread, int threads
     const int kv_head = task % input.kv_heads;
     const int rows = std::min(rows_each, input.rows - row);
     Block& block = own.blocks[0];
-    own.begin(input, block, kv_head, row, rows);
+    const Span span{row, rows, kv_head * group, group};
+    Scratch::begin(input, block, span);
     for (int at = 0; at < input.positions; at += kTile)
-      attend(block, tile_of(input, kv_head, row, at, input.positions));
-    for (int m = 0; m < block.count; ++m) {
-      const float inverse = block.total[m] > 0 ? 1.0F / block.total[m] : 0.0F;
-      float* to = input.result + static_cast<std::size_t>((row + m / group) * input.heads +
-                                                          kv_head * group + m % group) *
-                                     static_cast<std::size_t>(input.head_size);
-      const float* from = block.sums + m * input.head_size;
-      for (int d = 0; d < input.head_size; ++d) to[d] = from[d] * inverse;
+      attend(block, tile_of(input, kv_head, row, group, at, input.positions));
+    Scratch::finish(input, block, span);
+  }
+}
+
+// Few rows where the heads can be shared: a thread has all of the cache for its query heads, and
+// nobody waits for anybody.
+void Attention::run_heads(const AttentionInput& input, int first, int last, int thread,
+                          int threads) {
+  Scratch& own = *scratch_[static_cast<std::size_t>(thread)];
+  const TileFunction attend = tile_function(isa_);
+  const int group = queries_per_kv_head(input);
+  const int rows_each = std::max(1, kBlockQueries / group);
+  const int begin = input.heads * thread / threads;
+  const int end = input.heads * (thread + 1) / threads;
+  if (begin == end) return;
+  const int kv_begin = begin / group;
+  const int kv_end = ceil_divide(end, group);
+  for (int row = 0; row < input.rows; row += rows_each) {
+    const auto span = [&](int kv_head) {
+      const int head = std::max(begin, kv_head * group);
+      return Span{row, std::min(rows_each, input.rows - row), head,
+                  std::min(end, (kv_head + 1) * group) - head};
+    };
+    const auto block = [&](int kv_head) -> Block& {
+      return own.blocks[static_cast<std::size_t>(kv_head)];
+    };
+    for (int h = kv_begin; h < kv_end; ++h) Scratch::begin(input, block(h), span(h));
+    for (int at = first; at < last; at += kTile) {
+      touch(input, kv_begin, kv_end, at, last);
+      for (int h = kv_begin; h < kv_end; ++h)
+        attend(block(h), tile_of(input, h, row, span(h).heads, at, last));
     }
+    for (int h = kv_begin; h < kv_end; ++h) Scratch::finish(input, block(h), span(h));
   }
 }
 
 // Few rows: each thread takes a part of the cache for all of them, down to one head of one tile;
 // the parts are put together at the end.
-void Attention::run_writing(const AttentionInput& input, int thread, int threads) {
+void Attention::run_writing(const AttentionInput& input, int first, int last, int thread,
+                            int threads) {
   Scratch& own = *scratch_[static_cast<std::size_t>(thread)];
   const TileFunction attend = tile_function(isa_);
   const int group = queries_per_kv_head(input);
   const int rows_each = std::max(1, kBlockQueries / group);
-  const auto [first, last] = visible(input);
   const int tasks = ceil_divide(std::max(last - first, 0), kTile) * input.kv_heads;
   const int begin = tasks * thread / threads;
   const int end = tasks * (thread + 1) / threads;
@@ -240,18 +301,15 @@ void Attention::run_writing(const AttentionInput& input, int thread, int threads
   for (int row = 0; row < input.rows; row += rows_each) {
     const int rows = std::min(rows_each, input.rows - row);
     for (int h = 0; h < input.kv_heads; ++h)
-      own.begin(input, own.blocks[static_cast<std::size_t>(h)], h, row, rows);
+      Scratch::begin(input, own.blocks[static_cast<std::size_t>(h)], {row, rows, h * group, group});
     // All heads at each tile, so that the cache is read from one end to the other, once.
     for (int task = begin; task < end;) {
       const int at = first + task / input.kv_heads * kTile;
       const int head = task % input.kv_heads;
       const int heads = std::min(input.kv_heads - head, end - task);
-      const Tile tile = tile_of(input, head, row, at, last);
-      touch(tile.keys, input.key_position, input.key_head, heads, input.head_size, tile.positions);
-      touch(tile.values, input.value_position, input.value_head, heads, input.head_size,
-            tile.positions);
+      touch(input, head, head + heads, at, last);
       for (int h = head; h < head + heads; ++h)
-        attend(own.blocks[static_cast<std::size_t>(h)], tile_of(input, h, row, at, last));
+        attend(own.blocks[static_cast<std::size_t>(h)], tile_of(input, h, row, group, at, last));
       task += heads;
     }
     for (int h = 0; h < input.kv_heads; ++h) {

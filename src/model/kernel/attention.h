@@ -1,13 +1,14 @@
 // Attention over the key and value cache, computed by keel itself: softmax(q k^T scale + mask) v.
 // llama.cpp's own path reads keys and values again for every query head; this one reads each once
 // for all heads that share it, converts a tile to floats once, and splits the cache between
-// threads, so that writing deep in a conversation is bound by memory and not by arithmetic.
+// threads, so that writing deep in a conversation is bound by memory and not by arithmetic. Where
+// the cache is short or the heads can be shared evenly, each thread has heads of its own instead.
 //
 // Keys, values and mask are IEEE half floats as they lie in the cache, queries and results floats.
 // The same result as exact arithmetic within rounding: sums are kept in single precision.
 //
 // Threads: run() is called by all `threads` threads of a pool at once, each with its number; they
-// meet inside when `needs_meeting`. One run at a time for one Attention. Free of llama.cpp.
+// may meet inside. One run at a time for one Attention. Free of llama.cpp.
 #pragma once
 
 #include <atomic>
@@ -64,9 +65,11 @@ class Attention {
   void run(const AttentionInput& input, int thread, int threads);
 
  private:
+  struct Span;
   struct Scratch;
   void run_reading(const AttentionInput& input, int thread, int threads);
-  void run_writing(const AttentionInput& input, int thread, int threads);
+  void run_heads(const AttentionInput& input, int first, int last, int thread, int threads);
+  void run_writing(const AttentionInput& input, int first, int last, int thread, int threads);
   void combine(const AttentionInput& input, int thread, int threads);
   void meet(int threads);
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <random>
 
 #include "rt/thread.h"
 
@@ -94,6 +95,35 @@ TEST(Attention, ThreadsShareTheWorkAndAgree) {
         data.result.assign(data.result.size(), -1.0F);
         run_together(attention, data.input, 3);
         for (const float value : data.result) ASSERT_NEAR(value, 1.0F, 1e-5F);
+      }
+    }
+  }
+}
+
+// However the work is cut: by heads where they can be shared evenly or the cache is short, by
+// positions else.
+TEST(Attention, ManyThreadsFindWhatOneFinds) {
+  std::mt19937 random(5);
+  std::uniform_int_distribution<int> half(0x3000, 0x3C00);  // 0.125 to 1
+  for (const Isa isa : usable()) {
+    for (const int rows : {1, 3, 35}) {
+      for (const auto& [heads, kv_heads] : {std::pair{9, 3}, {14, 2}, {3, 1}}) {
+        for (const int positions : {1, 17, 50, 64, 65, 200, 700}) {
+          Data data(rows, heads, kv_heads, 64, positions);
+          for (float& value : data.query) value = static_cast<float>(random() % 64) / 64.0F - 0.5F;
+          for (std::uint16_t& value : data.cache) value = static_cast<std::uint16_t>(half(random));
+          Attention alone(isa, 1);
+          alone.prepare(data.input);
+          alone.run(data.input, 0, 1);
+          const std::vector<float> expected = data.result;
+          for (const int threads : {2, 3, 5}) {
+            data.result.assign(data.result.size(), -1.0F);
+            Attention attention(isa, threads);
+            run_together(attention, data.input, threads);
+            for (std::size_t i = 0; i < expected.size(); ++i)
+              ASSERT_NEAR(data.result[i], expected[i], 1e-5F) << threads << ", " << positions;
+          }
+        }
       }
     }
   }

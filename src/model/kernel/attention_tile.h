@@ -32,16 +32,17 @@ KEEL_TARGET void score(const float* queries, int head_size, const float* keys, f
   }
 }
 
-// sums[m][0..C*W) += weights[m] . values, for M queries and C*W dimensions.
+// sums[m][0..C*W) += weights[m] . values, for M queries, `positions` values and C*W dimensions.
 template <int M, int C>
-KEEL_TARGET void weigh(const float* weights, const float* values, int head_size, float* sums) {
+KEEL_TARGET void weigh(const float* weights, const float* values, int positions, int head_size,
+                       float* sums) {
   V sum[M][C];
 #pragma GCC unroll 4
   for (int m = 0; m < M; ++m) {
 #pragma GCC unroll 4
     for (int c = 0; c < C; ++c) sum[m][c] = load(sums + m * head_size + c * W);
   }
-  for (int t = 0; t < kTile; ++t) {
+  for (int t = 0; t < positions; ++t) {
     V value[C];
 #pragma GCC unroll 4
     for (int c = 0; c < C; ++c) value[c] = load(values + t * head_size + c * W);
@@ -59,23 +60,31 @@ KEEL_TARGET void weigh(const float* weights, const float* values, int head_size,
   }
 }
 
-template <int M>
-KEEL_TARGET void score_all(const Block& block, int from) {
-  const float* queries = block.queries + from * block.head_size;
-  float* scores = block.scores + from * kTile;
-  for (int c = 0; c < kTile; c += kColumns * W)
-    score<M, kColumns>(queries, block.head_size, block.keys + c, scores + c);
+// A conversation's last tile is short, and a short conversation has no other: whole vectors that
+// hold no position are left out.
+constexpr int whole_vectors(int positions) {
+  return (positions + W - 1) / W * W;
 }
 
 template <int M>
-KEEL_TARGET void weigh_all(const Block& block, int from) {
+KEEL_TARGET void score_all(const Block& block, int from, int positions) {
+  const float* queries = block.queries + from * block.head_size;
+  float* scores = block.scores + from * kTile;
+  int c = 0;
+  for (; c + kColumns * W <= whole_vectors(positions); c += kColumns * W)
+    score<M, kColumns>(queries, block.head_size, block.keys + c, scores + c);
+  for (; c < positions; c += W) score<M, 1>(queries, block.head_size, block.keys + c, scores + c);
+}
+
+template <int M>
+KEEL_TARGET void weigh_all(const Block& block, int from, int positions) {
   const float* weights = block.scores + from * kTile;
   float* sums = block.sums + from * block.head_size;
   int d = 0;
   for (; d + kColumns * W <= block.head_size; d += kColumns * W)
-    weigh<M, kColumns>(weights, block.values + d, block.head_size, sums + d);
+    weigh<M, kColumns>(weights, block.values + d, positions, block.head_size, sums + d);
   for (; d < block.head_size; d += W)
-    weigh<M, 1>(weights, block.values + d, block.head_size, sums + d);
+    weigh<M, 1>(weights, block.values + d, positions, block.head_size, sums + d);
 }
 
 enum class Masked { none, all, some };
@@ -100,26 +109,26 @@ Masked masked(const std::uint16_t* mask, int positions) {
   return seen == 0 ? Masked::none : unlike_hidden == 0 ? Masked::all : Masked::some;
 }
 
-// Adds the mask, and leaves out what lies behind the tile's last position. Scores are logarithms to
-// the base of 2 here.
+// Adds the mask. Scores are logarithms to the base of 2 here.
 KEEL_TARGET void apply_mask(float* scores, const std::uint16_t* mask, int positions) {
   constexpr float kLog2E = 1.44269504F;
   alignas(64) std::uint16_t row[kTile] = {};
-  for (int i = 0; i < positions; ++i) row[i] = mask == nullptr ? 0 : mask[i];
-  for (int i = 0; i < kTile; i += W)
+  std::copy_n(mask, positions, row);
+  for (int i = 0; i < positions; i += W)
     store(scores + i, fma(from_half(row + i), spread(kLog2E), load(scores + i)));
-  for (int i = positions; i < kTile; ++i) scores[i] = -std::numeric_limits<float>::infinity();
 }
 
 // Turns the scores of query `m` into weights under the largest score so far, to which the sums of
 // earlier tiles are scaled.
-KEEL_TARGET void soften(const Block& block, int m) {
+KEEL_TARGET void soften(const Block& block, int m, int positions) {
   float* scores = block.scores + m * kTile;
+  const int end = whole_vectors(positions);
+  std::fill(scores + positions, scores + end, -std::numeric_limits<float>::infinity());
   V most = load(scores);
-  for (int i = W; i < kTile; i += W) most = max_of(most, load(scores + i));
+  for (int i = W; i < end; i += W) most = max_of(most, load(scores + i));
   const float here = largest(most);
   if (here == -std::numeric_limits<float>::infinity()) {
-    for (int i = 0; i < kTile; i += W) store(scores + i, zero());
+    for (int i = 0; i < end; i += W) store(scores + i, zero());
     return;
   }
   const float before = block.maximum[m];
@@ -133,7 +142,7 @@ KEEL_TARGET void soften(const Block& block, int m) {
     block.maximum[m] = now;
   }
   V total = zero();
-  for (int i = 0; i < kTile; i += W) {
+  for (int i = 0; i < end; i += W) {
     const V weight = exp2_of(add(load(scores + i), spread(-now)));
     store(scores + i, weight);
     total = add(total, weight);
@@ -143,7 +152,7 @@ KEEL_TARGET void soften(const Block& block, int m) {
 
 KEEL_TARGET void convert(const Block& block, const Tile& tile) {
   const int head_size = block.head_size;
-  for (int p = 0; p < kTile; p += W) {
+  for (int p = 0; p < tile.positions; p += W) {
     const int here = tile.positions - p;
     if (here >= W) {
       for (int d = 0; d < head_size; d += W) {
@@ -162,11 +171,10 @@ KEEL_TARGET void convert(const Block& block, const Tile& tile) {
       transpose(rows, W, block.keys + d * kTile + p);
     }
   }
-  for (int p = 0; p < kTile; ++p) {
+  for (int p = 0; p < tile.positions; ++p) {
     float* to = block.values + p * head_size;
     const std::uint16_t* from = tile.values + static_cast<std::size_t>(p) * tile.value_position;
-    for (int d = 0; d < head_size; d += W)
-      store(to + d, p < tile.positions ? from_half(from + d) : zero());
+    for (int d = 0; d < head_size; d += W) store(to + d, from_half(from + d));
   }
 }
 
@@ -186,12 +194,12 @@ bool look_at_mask(const Block& block, const Tile& tile, Masked* rows) {
 KEEL_TARGET void mask_and_soften(const Block& block, const Tile& tile, const Masked* rows) {
   int row = 0;
   for (int m = 0; m < block.count; m += tile.queries_per_row, ++row) {
-    const std::uint16_t* mask =
-        tile.mask == nullptr ? nullptr : tile.mask + static_cast<std::size_t>(row) * tile.mask_row;
-    const bool apply = tile.positions < kTile || rows[row] != Masked::none;
     for (int q = m; q < m + tile.queries_per_row; ++q) {
-      if (apply) apply_mask(block.scores + q * kTile, mask, tile.positions);
-      soften(block, q);
+      if (rows[row] != Masked::none) {
+        apply_mask(block.scores + q * kTile,
+                   tile.mask + static_cast<std::size_t>(row) * tile.mask_row, tile.positions);
+      }
+      soften(block, q, tile.positions);
     }
   }
 }
@@ -200,14 +208,15 @@ KEEL_TARGET void attend(const Block& block, const Tile& tile) {
   Masked rows[kBlockQueries];
   if (!look_at_mask(block, tile, rows)) return;
   convert(block, tile);
+  const int positions = tile.positions;
   int m = 0;
-  for (; m + 4 <= block.count; m += 4) score_all<4>(block, m);
-  if (block.count - m == 3) score_all<3>(block, m);
-  if (block.count - m == 2) score_all<2>(block, m);
-  if (block.count - m == 1) score_all<1>(block, m);
+  for (; m + 4 <= block.count; m += 4) score_all<4>(block, m, positions);
+  if (block.count - m == 3) score_all<3>(block, m, positions);
+  if (block.count - m == 2) score_all<2>(block, m, positions);
+  if (block.count - m == 1) score_all<1>(block, m, positions);
   mask_and_soften(block, tile, rows);
-  for (m = 0; m + 4 <= block.count; m += 4) weigh_all<4>(block, m);
-  if (block.count - m == 3) weigh_all<3>(block, m);
-  if (block.count - m == 2) weigh_all<2>(block, m);
-  if (block.count - m == 1) weigh_all<1>(block, m);
+  for (m = 0; m + 4 <= block.count; m += 4) weigh_all<4>(block, m, positions);
+  if (block.count - m == 3) weigh_all<3>(block, m, positions);
+  if (block.count - m == 2) weigh_all<2>(block, m, positions);
+  if (block.count - m == 1) weigh_all<1>(block, m, positions);
 }
