@@ -1,7 +1,6 @@
 #include "account/usage.h"
 
 #include <algorithm>
-#include <ctime>
 
 #include "account/budget.h"
 #include "base/limits.h"
@@ -102,13 +101,7 @@ Status Usage::record(const ModelCall& call) {
 
 WallMs Usage::since(int days) const {
   const int back = std::clamp(days, 1, limits::usage_days_max) - 1;
-  const std::time_t now = static_cast<std::time_t>(clock_.wall_ms() / 1000);
-  std::tm day{};
-  localtime_r(&now, &day);
-  day.tm_hour = day.tm_min = day.tm_sec = 0;
-  day.tm_mday -= back;
-  day.tm_isdst = -1;
-  return static_cast<WallMs>(std::mktime(&day)) * 1000;
+  return local_midnight(clock_.wall_ms(), -back);
 }
 
 Result<std::vector<KeySum>> Usage::keys(int days) {

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/result.h"
+#include "base/zone_test.h"
 
 namespace keel {
 namespace {
@@ -105,6 +106,18 @@ TEST(Clock, TimesBefore1970AndTodayAreWrittenRight) {
   EXPECT_EQ(iso_time(0), "1970-01-01T00:00:00Z");
   EXPECT_EQ(iso_time(-1), "1969-12-31T23:59:59Z");
   EXPECT_EQ(iso_day(1795370700000), "2026-11-22");
+}
+
+TEST(Clock, MidnightIsRightOnDaysThatAreShorterOrLonger) {
+  constexpr WallMs hour = 3'600'000;
+  constexpr WallMs spring = 1774785600000;  // 29 March 2026, 12:00 UTC: clocks went forward
+  constexpr WallMs autumn = 1792929600000;  // 25 October 2026, 12:00 UTC: and back
+  const Zone zone("CET-1CEST,M3.5.0,M10.5.0/3");
+  EXPECT_EQ(local_midnight(spring, 0), spring - 13 * hour);
+  EXPECT_EQ(local_midnight(spring, 1), spring + 10 * hour);
+  EXPECT_EQ(local_midnight(autumn, 0), autumn - 14 * hour);
+  EXPECT_EQ(local_midnight(autumn, 1), autumn + 11 * hour);
+  EXPECT_EQ(local_midnight(spring, -29), 1772233200000);  // 28 February
 }
 
 }  // namespace

@@ -54,6 +54,14 @@ std::string local_day(WallMs ms) {
   return fmt::format("{:04}-{:02}-{:02}", t.tm_year + 1900, t.tm_mon + 1, t.tm_mday);
 }
 
+WallMs local_midnight(WallMs ms, int days) {
+  std::tm day = local_parts(ms);
+  day.tm_hour = day.tm_min = day.tm_sec = 0;
+  day.tm_mday += days;
+  day.tm_isdst = -1;
+  return static_cast<WallMs>(std::mktime(&day)) * 1000;
+}
+
 std::string local_minute(WallMs ms) {
   const std::tm t = local_parts(ms);
   return fmt::format("{:02}:{:02}", t.tm_hour, t.tm_min);

@@ -43,6 +43,8 @@ std::string iso_time(WallMs ms);
 std::string iso_day(WallMs ms);
 // "2026-11-22" in the machine's local zone: the owner's day.
 std::string local_day(WallMs ms);
+// When the owner's day begins that is `days` after the one of `ms`; days of 23 and 25 hours count.
+WallMs local_midnight(WallMs ms, int days);
 // "19:05", likewise.
 std::string local_minute(WallMs ms);
 // Seconds by which the machine's local zone is ahead of UTC at that time.

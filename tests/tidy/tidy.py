@@ -215,7 +215,7 @@ class Tidy:
             self.report("pragma", name, 1, "a header starts with #pragma once")
         raw = text.splitlines()
         code = strip_code(text)
-        is_test = name.endswith("_test.cc") or name.startswith(("tests/", "bench/"))
+        is_test = name.endswith(("_test.cc", "_test.h")) or name.startswith(("tests/", "bench/"))
         for number, line in enumerate(code.splitlines(), 1):
             if line.lstrip().startswith("#"):
                 continue

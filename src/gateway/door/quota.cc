@@ -1,7 +1,6 @@
 #include "gateway/door/quota.h"
 
 #include <algorithm>
-#include <ctime>
 #include <utility>
 
 namespace keel::api {
@@ -17,13 +16,7 @@ constexpr std::int64_t kBusyRetryS = 2;
 }  // namespace
 
 std::int64_t seconds_to_midnight(WallMs now) {
-  const auto second = static_cast<std::time_t>(now / 1000);
-  std::tm day{};
-  localtime_r(&second, &day);
-  day.tm_hour = day.tm_min = day.tm_sec = 0;
-  ++day.tm_mday;
-  day.tm_isdst = -1;
-  return std::max<std::int64_t>(1, static_cast<std::int64_t>(std::mktime(&day)) - second);
+  return std::max<std::int64_t>(1, local_midnight(now, 1) / 1000 - now / 1000);
 }
 
 Quotas::Quotas(const Clock& clock, Limits limits, std::map<std::string, Spent> today)

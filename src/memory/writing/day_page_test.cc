@@ -3,10 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <ctime>
-
 #include "base/limits.h"
+#include "base/zone_test.h"
 #include "memory/fixture_test.h"
 #include "memory/render.h"
 #include "memory/writing/ledger.h"
@@ -20,28 +18,6 @@ using ::testing::Not;
 // 22 November 2026, 18:05 UTC.
 constexpr WallMs kEvening = 1'795'370'700'000;
 constexpr WallMs kHour = 3'600'000;
-
-// The machine's zone for as long as it lives.
-class Zone {
- public:
-  explicit Zone(const char* name) {
-    if (const char* before = std::getenv("TZ")) before_ = before;
-    set(name);
-  }
-  ~Zone() {
-    before_.empty() ? (void)unsetenv("TZ") : set(before_.c_str());
-    tzset();
-  }
-  Zone(const Zone&) = delete;
-  Zone& operator=(const Zone&) = delete;
-
- private:
-  static void set(const char* name) {
-    setenv("TZ", name, 1);
-    tzset();
-  }
-  std::string before_;
-};
 
 Spoken spoken(std::string_view owner, std::string_view reply = "Yes.") {
   Spoken one;

@@ -63,14 +63,15 @@ std::string pinned_time(const std::string& format) {
   return out;
 }
 
-// Whether the template has opened a thinking block that the answer goes on in.
-// Without a mark that is known: the last token, whose logits are wanted, is read for the answer.
+// Where the mark that opens an answer begins. Without a mark that is known: before the last token,
+// whose logits are wanted.
 std::size_t before_mark(const std::vector<Token>& tokens, const std::vector<Token>& mark) {
   const bool ends_with_it = !mark.empty() && mark.size() < tokens.size() &&
                             std::equal(mark.rbegin(), mark.rend(), tokens.rbegin());
   return tokens.size() - std::min(tokens.size(), ends_with_it ? mark.size() : 1);
 }
 
+// Whether the template has opened a thinking block that the answer goes on in.
 bool ends_with_open_thinking(std::string_view prompt) {
   constexpr std::string_view open = "<think>";
   prompt = trim(prompt);
