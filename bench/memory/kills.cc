@@ -91,7 +91,7 @@ void write_pages(House& house, const Line& say, unsigned seed, const std::string
   std::mt19937 random(seed);
   std::vector<std::pair<std::string, int>> own;
   for (int number = 0;; ++number) {
-    const unsigned what = random() % 10;
+    const auto what = random() % 10;
     if (own.empty() && number >= kPagesEach) return;
     if (own.empty() || (what < 4 && number < kPagesEach)) {
       NewPage page;
