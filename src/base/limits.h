@@ -65,10 +65,11 @@ inline constexpr std::size_t bandwidth_bytes = 256u << 20;  // read to measure t
 
 // model/ledger
 inline constexpr std::uintmax_t kv_folder_bytes = 4ull << 30;  // of evaluated conversations on disk
-inline constexpr std::size_t kv_looked_at = 8;  // other conversations a new one may begin like
-inline constexpr std::size_t kv_waiting = 4;    // saves that wait to be written
-inline constexpr std::size_t kv_states = 32;    // of a recurrent model in one file
-inline constexpr std::size_t draft_tokens = 7;  // proposed at once
+inline constexpr std::size_t kv_looked_at = 8;       // other conversations a new one may begin like
+inline constexpr std::size_t kv_waiting = 4;         // saves that wait to be written
+inline constexpr std::size_t kv_states = 32;         // of a recurrent model in one file
+inline constexpr std::size_t draft_tokens = 7;       // proposed at once
+inline constexpr std::size_t draft_characters = 96;  // that a grammar leaves no choice about
 inline constexpr std::size_t draft_places = 8;  // earlier places looked at for one group of tokens
 
 // model/budget

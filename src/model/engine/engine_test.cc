@@ -337,6 +337,20 @@ TEST_F(LocalModelTest, CallsAreWellFormedWhateverTheModelWouldWrite) {
   EXPECT_EQ(heard_.tools, std::vector<std::string>{calls[0].name});
 }
 
+// Nothing of this call was ever said before: quotes alone guess one token of it right.
+TEST_F(LocalModelTest, WhatTheGrammarOfACallExpectsIsGuessed) {
+  NEED_MODEL(kTiny);
+  request_.tools = {tool(
+      "note_ship", "Notes a ship.",
+      R"({"type":"object","properties":{"displacement_tons":{"type":"integer"},"home_harbour":{"type":"string"}},"required":["displacement_tons","home_harbour"]})")};
+  request_.tool_choice = model::ToolChoice::required;
+  request_.max_tokens = 80;
+  const auto answer = generate(ask("Note the ship."));
+  ASSERT_TRUE(answer) << answer.error().text();
+  ASSERT_EQ(msg::tool_calls(answer->item).size(), 1u);
+  EXPECT_GE(answer->timings.accepted_tokens, 6);
+}
+
 TEST_F(LocalModelTest, MaxTokensInsideACallGivesAnIncompleteCall) {
   NEED_MODEL(kTiny);
   request_.tools = {

@@ -303,7 +303,7 @@ Result<ReadOutcome> Context::read(const std::string& conversation, const std::ve
   return outcome;
 }
 
-Result<bool> Context::append(Token token) {
+Result<bool> Context::append(Token token, const Drafter::Expect& expect) {
   if (ledger_.size() + 1 >= n_ctx_) {
     return fail(Code::limit, "the context of " + std::to_string(n_ctx_) + " tokens is full");
   }
@@ -314,7 +314,7 @@ Result<bool> Context::append(Token token) {
   }
   drop_drafts();
   std::vector<Token> drafts;
-  if (drafting_) drafts = drafter_.propose(ledger_, token);
+  if (drafting_) drafts = drafter_.propose(ledger_, token, expect);
   if (ledger_.size() + 1 + drafts.size() >= n_ctx_) drafts.clear();
   const auto start = std::chrono::steady_clock::now();
   const int code = drafts.empty() ? TRY(decode(&token, 1)) : TRY(decode_drafted(token, drafts));

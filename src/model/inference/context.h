@@ -76,8 +76,9 @@ class Context {
   // Whether the live conversation is that one and begins with these tokens.
   bool holds(const std::string& conversation, const std::vector<Token>& tokens) const;
   // One more token of the live conversation; false if interrupted. Tokens that are likely to come
-  // after it may be evaluated with it; those that then do come cost nothing.
-  Result<bool> append(Token token);
+  // after it may be evaluated with it, `expect` being asked for some; those that then do come cost
+  // nothing.
+  Result<bool> append(Token token, const Drafter::Expect& expect = {});
   // Times made-up tokens, one by one where they are written; the live conversation is given up.
   Result<Speed> measure(const MeasureRequest& request);
   // Ends guessing for now: the cells of guesses that did not come true go.

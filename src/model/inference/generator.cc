@@ -227,7 +227,21 @@ Result<Generator::Next> Generator::step(Run& run) {
   if (step.text.find_first_of(".:\n") != std::string::npos && TRY(start_announced_call(run)))
     return reread(run);
   if (run.tokens.size() >= run.max_tokens) return Next::full;
-  return TRY(context_.append(token)) ? Next::more : Next::cancelled;
+  return append(run, token, run.reader.raw());
+}
+
+// The token joins what was evaluated; `raw` is the answer with it.
+Result<Generator::Next> Generator::append(Run& run, Token token, const std::string& raw) {
+  const auto expect = [&] {
+    if (!characters_) characters_ = characters_of(chat_);
+    const std::string text = run.sampler.expected(*characters_, raw.empty() ? ' ' : raw.back());
+    std::vector<Token> tokens = chat_.tokenize(text, true);
+    if (!tokens.empty()) tokens.pop_back();  // it may be the beginning of a longer one
+    return tokens;
+  };
+  const bool evaluated =
+      TRY(run.sampler.has_grammar() ? context_.append(token, expect) : context_.append(token));
+  return evaluated ? Next::more : Next::cancelled;
 }
 
 Result<Generator::Next> Generator::after_call_found(Run& run, std::size_t at) {
@@ -393,7 +407,7 @@ Result<Generator::Next> Generator::native_step(Run& run, Token token) {
   if (ms_between(run.parsed, steady_now()) > kNativeParseMs) native_report(run, true);
   if (!run.stops.found().empty()) return Next::stopped;
   if (run.tokens.size() >= run.max_tokens) return Next::full;
-  return TRY(context_.append(token)) ? Next::more : Next::cancelled;
+  return append(run, token, run.raw);
 }
 
 void Generator::native_report(Run& run, bool partial) {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,7 @@ class Generator {
   Result<Next> reread(Run& run);
   Result<Next> read(Run& run, const std::vector<Token>& tokens);
   Result<Next> step(Run& run);
+  Result<Next> append(Run& run, Token token, const std::string& raw);
   Result<Next> after_call_found(Run& run, std::size_t at);
   Result<Next> after_call(Run& run);
   Result<Next> write_words(Run& run, std::size_t index);
@@ -55,6 +57,7 @@ class Generator {
   Context& context_;
   ChatTemplate& chat_;
   Emit emit_;
+  std::optional<Characters> characters_;  // once a grammar was asked
 };
 
 }  // namespace keel::local

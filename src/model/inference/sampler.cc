@@ -6,8 +6,12 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <memory>
+#include <string_view>
+#include <tuple>
 #include <vector>
 
+#include "base/limits.h"
 #include "base/text.h"
 
 namespace keel::local {
@@ -37,7 +41,63 @@ Token likeliest(const float* logits, std::int32_t count) {
   return found == logits + count ? 0 : static_cast<Token>(found - logits);
 }
 
+struct Free {
+  void operator()(llama_sampler* sampler) const { llama_sampler_free(sampler); }
+};
+using Owned = std::unique_ptr<llama_sampler, Free>;
+
+// Which of these characters the grammar allows next.
+std::string allowed(llama_sampler* grammar, const Characters& characters, std::string_view asked) {
+  std::array<llama_token_data, std::tuple_size_v<Characters>> list{};
+  std::array<char, std::tuple_size_v<Characters>> of{};
+  std::size_t count = 0;
+  for (const char character : asked) {
+    const Token token = characters[static_cast<std::size_t>(character)];
+    if (token < 0) continue;
+    of[count] = character;
+    list[count++] = {token, 1.0F, 0.0F};
+  }
+  llama_token_data_array array{list.data(), count, -1, false};
+  llama_sampler_apply(grammar, &array);
+  std::string found;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (list[i].logit > -std::numeric_limits<float>::infinity()) found += of[i];
+  }
+  return found;
+}
+
+// The one character that may come next, or 0. Inside a text almost all may: two letters tell.
+char only_next(llama_sampler* grammar, const Characters& characters, char last) {
+  static const std::string visible = [] {
+    std::string all;
+    for (char character = '!'; character <= '~'; ++character) all += character;
+    return all;
+  }();
+  if (allowed(grammar, characters, "ae").size() > 1) return '\0';
+  const std::string choice = allowed(grammar, characters, visible);
+  if (choice.size() > 1) return '\0';
+  const std::string space = allowed(grammar, characters, " \n");
+  if (choice.empty()) return space.size() == 1 ? space[0] : '\0';
+  const bool apart = (last == ':' || last == ',') && space.find(' ') != std::string::npos;
+  return apart ? ' ' : choice[0];
+}
+
 }  // namespace
+
+Characters characters_of(ChatTemplate& chat) {
+  Characters characters;
+  characters.fill(-1);
+  const auto look_up = [&](char character) {
+    const std::string text(1, character);
+    // Some tokenizers put a space before every text.
+    const std::vector<Token> tokens = chat.tokenize(text, false);
+    if (!tokens.empty() && chat.piece(tokens.back()) == text)
+      characters[static_cast<std::size_t>(character)] = tokens.back();
+  };
+  look_up('\n');
+  for (char character = ' '; character <= '~'; ++character) look_up(character);
+  return characters;
+}
 
 struct Sampler::Candidates {
   std::vector<llama_token_data> list;
@@ -172,6 +232,25 @@ Result<Token> Sampler::choose(const float* logits) {
   } catch (const std::exception& e) {
     return fail(Code::internal, "choosing a token failed: " + printable(e.what()));
   }
+}
+
+std::string Sampler::expected(const Characters& characters, char last) const {
+  std::string text;
+  if (grammar_ == nullptr) return text;
+  try {
+    Owned ahead;  // goes on where the grammar itself must stay
+    while (text.size() < limits::draft_characters) {
+      llama_sampler* grammar = ahead ? ahead.get() : grammar_;
+      const char next = only_next(grammar, characters, text.empty() ? last : text.back());
+      if (next == '\0') break;
+      if (!ahead) ahead.reset(llama_sampler_clone(grammar_));
+      llama_sampler_accept(ahead.get(), characters[static_cast<std::size_t>(next)]);
+      text += next;
+    }
+  } catch (const std::exception&) {
+    text.clear();  // it is only a guess
+  }
+  return text;
 }
 
 Status Sampler::accept(Token token) {

@@ -3,6 +3,7 @@
 // Inference thread only. No exception of llama.cpp's leaves this file.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -17,6 +18,10 @@ struct llama_vocab;
 
 namespace keel::local {
 
+// Of each printable ASCII character and the newline: the token that is nothing else, or -1.
+using Characters = std::array<Token, 128>;
+Characters characters_of(ChatTemplate& chat);
+
 // The next token from the logits: greedy without sorting at temperature 0; a grammar is asked about
 // the chosen token first and about others only if it refuses that one.
 class Sampler {
@@ -30,9 +35,13 @@ class Sampler {
   // called.
   Status set_grammar(const Prompt& prompt, bool lazy, const std::string& tool = {});
   void drop_grammar();
+  bool has_grammar() const { return grammar_ != nullptr; }
   // For the next choice only: no token for which `banned` is true.
   void ban(std::function<bool(Token)> banned) { banned_ = std::move(banned); }
   Result<Token> choose(const float* logits);
+  // What comes next because the grammar leaves no choice but where to put spaces, which are put
+  // where models like them; at most limits::draft_characters. `last`: the answer's last character.
+  std::string expected(const Characters& characters, char last) const;
   Status accept(Token token);
 
  private:

@@ -9,11 +9,14 @@ constexpr std::size_t kGroup = 3;      // tokens that must agree before a guess 
 constexpr std::size_t kMatchMax = 32;  // looked at before that; more say nothing more
 constexpr double kWorth = 1.05;        // expected tokens for the price of one
 constexpr double kWeight = 0.1;        // of the newest outcome
-constexpr double kTimeWeight = 0.15;   // of the newest time
-constexpr int kFirstTimes = 3;         // measurements before a cost is believed
-constexpr double kOutlier = 3.0;       // times as slow as usual: something else was running
-constexpr double kForgive = 0.002;     // how fast a source or a size that failed is trusted again
+// A model writes its calls as a grammar expects them or in a way of its own, and soon shows which.
+constexpr double kExpectedWeight = 0.25;
+constexpr double kTimeWeight = 0.15;  // of the newest time
+constexpr int kFirstTimes = 3;        // measurements before a cost is believed
+constexpr double kOutlier = 3.0;      // times as slow as usual: something else was running
+constexpr double kForgive = 0.002;    // how fast a source or a size that failed is trusted again
 constexpr double kForgiven = 0.6;
+constexpr std::size_t kExpected = 3;                   // the class behind those of lengths
 constexpr std::array<std::size_t, 2> kSizes = {3, 7};  // with the certain one: 4 and 8 rows
 constexpr std::array<double, 3> kGuessedCost = {1.0, 1.9, 2.9};  // until it is measured
 
@@ -30,6 +33,10 @@ std::size_t row_class(std::size_t rows) {
 
 std::size_t length_class(std::size_t length) {
   return length <= 4 ? 0 : length <= 8 ? 1 : 2;
+}
+
+void forgive(double& hit) {
+  hit += kForgive * std::max(0.0, kForgiven - hit);
 }
 
 }  // namespace
@@ -88,30 +95,48 @@ std::size_t Drafter::worthwhile(std::size_t available, double hit) const {
   return best;
 }
 
-Drafter::Tokens Drafter::propose(const Tokens& ledger, std::int32_t next) {
+// Asking takes a few percent of a small model's token.
+Drafter::Tokens Drafter::expected(const Expect& expect) {
+  if (!expect) return {};
+  double& hit = hits_[kExpected];
+  if (worthwhile(kSizes.front(), hit) > 0) return expect();
+  forgive(hit);
+  return {};
+}
+
+Drafter::Tokens Drafter::propose(const Tokens& ledger, std::int32_t next, const Expect& expect) {
   index(ledger);
   const Match match = longest_match(ledger, next);
-  if (match.length == 0) return {};
+  auto from = ledger.begin() + static_cast<std::ptrdiff_t>(match.from);
+  auto end = match.length > 0 ? ledger.end() : from;
   last_class_ = length_class(match.length);
+  const Tokens sure = expected(expect);
+  if (sure.size() >= kSizes.front() &&
+      !std::equal(sure.begin(), sure.end(), from, from + std::min(end - from, std::ssize(sure)))) {
+    from = sure.begin();
+    end = sure.end();
+    last_class_ = kExpected;
+  }
+  if (from == end) return {};
   double& hit = hits_[last_class_];
-  const std::size_t size = worthwhile(ledger.size() - match.from, hit);
+  const std::size_t size = worthwhile(static_cast<std::size_t>(end - from), hit);
   if (size == 0) {
-    hit += kForgive * std::max(0.0, kForgiven - hit);
+    forgive(hit);
     for (std::size_t kind = 1; kind < cost_.size(); ++kind)
       cost_[kind] += kForgive * std::min(0.0, kGuessedCost[kind] - cost_[kind]);
     return {};
   }
   last_size_ = size;
   proposed_ += size;
-  const auto from = ledger.begin() + static_cast<std::ptrdiff_t>(match.from);
   return {from, from + static_cast<std::ptrdiff_t>(size)};
 }
 
 void Drafter::learn(std::size_t accepted) {
   double& hit = hits_[last_class_];
+  const double weight = last_class_ == kExpected ? kExpectedWeight : kWeight;
   accepted_ += accepted;
-  for (std::size_t i = 0; i < accepted; ++i) hit += kWeight * (1.0 - hit);
-  if (accepted < last_size_) hit -= kWeight * hit;
+  for (std::size_t i = 0; i < accepted; ++i) hit += weight * (1.0 - hit);
+  if (accepted < last_size_) hit -= weight * hit;
   last_size_ = 0;
 }
 

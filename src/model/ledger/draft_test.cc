@@ -22,6 +22,10 @@ Tokens joined(Tokens first, const Tokens& second) {
 
 const Tokens quoting = joined(count_up(100, 40), {7, 8, 110, 111});  // and then 112
 
+Drafter::Expect expecting(std::int32_t from, std::size_t size) {
+  return [=] { return count_up(from, size); };
+}
+
 void take_times(Drafter& drafter, double one, double four, double eight) {
   for (int i = 0; i < 6; ++i) {
     drafter.timed(1, one);
@@ -50,6 +54,40 @@ TEST(Drafter, TheLongestMatchWinsAndOfEqualsTheNewest) {
   ledger = joined(joined(ledger, {8, 1, 2, 3}), count_up(70, 10));
   EXPECT_EQ(drafter.propose(joined(ledger, {9, 1, 2}), 3).at(0), 50);
   EXPECT_EQ(drafter.propose(joined(ledger, {8, 1, 2}), 3).at(0), 70);
+}
+
+TEST(Drafter, WhatAGrammarExpectsNeedsNoQuote) {
+  Drafter drafter;
+  EXPECT_EQ(drafter.propose({1, 2}, 3, expecting(50, 4)), count_up(50, 3));
+  EXPECT_TRUE(drafter.propose({1, 2}, 3, expecting(50, 2)).empty());
+}
+
+TEST(Drafter, AQuoteIsTakenOnlyIfItAgreesWithTheGrammar) {
+  Drafter drafter;
+  EXPECT_EQ(drafter.propose(quoting, 112, expecting(50, 4)), count_up(50, 3));
+  EXPECT_EQ(drafter.propose(quoting, 112, expecting(113, 3)), count_up(113, 3));
+  for (int i = 0; i < 30; ++i) {
+    drafter.propose(quoting, 112);
+    drafter.learn(7);
+  }
+  EXPECT_EQ(drafter.propose(quoting, 112, expecting(113, 3)), count_up(113, 7));
+  // A quote that breaks off sooner says less.
+  EXPECT_EQ(drafter.propose(count_up(100, 15), 103, expecting(104, 5)).size(), 3u);
+}
+
+TEST(Drafter, AGrammarThatTheModelWritesOtherwiseIsLeftAlone) {
+  Drafter drafter;
+  int asked = 0;
+  const auto expect = [&asked] {
+    ++asked;
+    return count_up(50, 4);
+  };
+  for (int i = 0; i < 2000; ++i) {
+    if (!drafter.propose({1, 2}, 3, expect).empty()) drafter.learn(0);
+  }
+  EXPECT_GT(asked, 3);
+  EXPECT_LT(asked, 20);
+  EXPECT_FALSE(drafter.propose(quoting, 112).empty());  // quotes are another matter
 }
 
 TEST(Drafter, WhatWasCutOffIsNotQuoted) {
