@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "base/clock.h"
@@ -98,6 +99,7 @@ class Engine {
     };
     stop_running_ = nullptr;
     counter_.use(nullptr);
+    generator_.reset();
     chat_.reset();
     context_.reset();
     Result<std::unique_ptr<Context>> context = Context::load(request, progress);
@@ -106,6 +108,7 @@ class Engine {
     if (!chat) return refuse(0, chat.error());
     context_ = std::move(*context);
     chat_ = std::move(*chat);
+    generator_.emplace(*context_, *chat_, [this](const EngineEvent& event) { emit(event); });
     stop_running_ = context_.get();
     counter_.use(context_.get());
     emit(LoadedEvent{context_->description(), request.library,
@@ -128,8 +131,7 @@ class Engine {
     context_->interrupt(false);
     running_ = request.id;
     if (cancelled_ == request.id) context_->interrupt(true);
-    Generator generator(*context_, *chat_, [this](const EngineEvent& event) { emit(event); });
-    const Result<model::Response> response = generator.run(request);
+    const Result<model::Response> response = generator_->run(request);
     running_ = 0;
     if (!response) return refuse(request.id, response.error());
     emit(DoneEvent{request.id, *response});
@@ -159,6 +161,7 @@ class Engine {
   rt::Queue<EngineRequest> requests_;
   std::unique_ptr<Context> context_;
   std::unique_ptr<ChatTemplate> chat_;
+  std::optional<Generator> generator_;  // with both
   std::atomic<Context*> stop_running_{nullptr};
   std::atomic<bool> gone_{false};
   std::atomic<std::int64_t> running_{0};

@@ -1,4 +1,4 @@
-// One answer: renders the conversation, reads it, writes token by token and reports what became
+// Answers: renders the conversation, reads it, writes token by token and reports what became
 // certain. Holds a model that begins a tool call, in whatever form, to a well-formed call of a
 // registered tool.
 //
@@ -57,7 +57,7 @@ class Generator {
   Context& context_;
   ChatTemplate& chat_;
   Emit emit_;
-  std::optional<Characters> characters_;  // once a grammar was asked
+  std::optional<Characters> characters_;  // of the vocabulary, once a grammar was asked
 };
 
 }  // namespace keel::local
